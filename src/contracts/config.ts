@@ -1,0 +1,151 @@
+// The configuration document: its one schema and the types inferred from it.
+// Owns shapes and single-field bounds; what fields mean together is checked by policies/routing/compile-config.ts.
+// Every object here is strict: an unknown key is an error that names its path.
+
+import * as v from "valibot";
+
+/** Names of policies, pools, routes and instances: they appear in URLs, logs and headers. */
+const Name = v.pipe(v.string(), v.regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$/, "must be 1 to 64 of A-Z a-z 0-9 . _ -"));
+/** Binding and variable names as Workers spell them. */
+const BindingName = v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "must be a binding name"));
+
+const count = (min: number, max: number) =>
+  v.pipe(v.number(), v.integer("must be a whole number"), v.minValue(min, `must be at least ${min}`), v.maxValue(max, `must be at most ${max}`));
+const text = (max: number) => v.pipe(v.string(), v.nonEmpty("must not be empty"), v.maxLength(max, `must be at most ${max} characters`));
+const durationMs = (min: number, max: number) => count(min, max);
+const path = v.pipe(
+  v.string(),
+  v.maxLength(2048, "must be at most 2048 characters"),
+  v.regex(/^\/[\x21-\x7e]*$/, "must start with / and hold printable ASCII only"),
+);
+
+const DAY_MS = 86_400_000;
+const INSTANCES_MAX = 1_000;
+const POOLS_MAX = 500;
+const ROUTES_MAX = 5_000;
+
+/** One backend: a service binding (`binding`) or an HTTP origin (`url`); which of the two is checked when the document is compiled. */
+export const InstanceConfig = v.strictObject({
+  id: Name,
+  binding: v.optional(BindingName),
+  url: v.optional(text(2048)),
+  rpc: v.optional(v.boolean()),
+  weight: v.optional(count(1, 1_000)),
+  region: v.optional(text(64)),
+  features: v.optional(v.pipe(v.array(text(64)), v.maxLength(32))),
+  type: v.optional(text(32)),
+  name: v.optional(text(128)),
+  apiKeyEnv: v.optional(BindingName),
+});
+export type InstanceConfig = v.InferOutput<typeof InstanceConfig>;
+
+export const STRATEGIES = ["round-robin", "least-connections", "weighted", "health-aware", "peak-ewma", "hash"] as const;
+
+export const HealthConfig = v.strictObject({
+  path: v.optional(path),
+  intervalMs: v.optional(durationMs(1_000, DAY_MS)),
+  timeoutMs: v.optional(durationMs(100, 60_000)),
+  retries: v.optional(count(1, 100)),
+  successes: v.optional(count(1, 100)),
+  alertThreshold: v.optional(count(1, 100)),
+});
+
+export const RetryConfig = v.strictObject({
+  attempts: v.optional(count(1, 16)),
+  nonIdempotent: v.optional(v.boolean()),
+  profile: v.optional(v.picklist(["failover", "client-backoff"])),
+});
+
+export const PoolConfig = v.strictObject({
+  instances: v.optional(v.pipe(v.array(InstanceConfig), v.maxLength(INSTANCES_MAX))),
+  discover: v.optional(BindingName),
+  exposed: v.optional(v.boolean()),
+  strategy: v.optional(v.picklist(STRATEGIES)),
+  health: v.optional(HealthConfig),
+  retry: v.optional(RetryConfig),
+});
+export type PoolConfig = v.InferOutput<typeof PoolConfig>;
+
+export const SessionCondition = v.strictObject({
+  authenticated: v.optional(v.boolean()),
+  defaultApp: v.optional(v.picklist(["console", "profile", "search"])),
+});
+export type SessionCondition = v.InferOutput<typeof SessionCondition>;
+
+export const RouteConfig = v.strictObject({
+  id: Name,
+  host: v.optional(text(253)),
+  path: v.optional(path),
+  session: v.optional(SessionCondition),
+  pool: Name,
+  priority: v.optional(count(-1_000, 1_000)),
+  stripPrefix: v.optional(v.boolean()),
+  backendRequired: v.optional(v.boolean()),
+  auth: v.optional(v.picklist(["none", "optional", "required", "admin"])),
+  sessionFreshnessMs: v.optional(durationMs(0, 60_000)),
+  limits: v.optional(v.pipe(v.array(Name), v.maxLength(16))),
+  timeoutMs: v.optional(durationMs(10, 900_000)),
+  tryTimeoutMs: v.optional(durationMs(10, 900_000)),
+  idleTimeoutMs: v.optional(durationMs(100, 3_600_000)),
+  bodyBytesMax: v.optional(count(0, 5_368_709_120)),
+  retry: v.optional(RetryConfig),
+  webSocket: v.optional(v.picklist(["pass", "relay"])),
+  revocable: v.optional(v.boolean()),
+});
+export type RouteConfig = v.InferOutput<typeof RouteConfig>;
+
+const WINDOW_MS_MAX = 31 * DAY_MS;
+const LIMIT_MAX = 1_000_000_000;
+const LimitKeyPart = /^(?:ip|user|session|repository|route|header:[a-z0-9-]{1,64})$/;
+const LimitKey = v.pipe(
+  text(256),
+  v.check(
+    (key) => key.split("+").every((part) => LimitKeyPart.test(part)),
+    "must be ip, user, session, repository, route or header:name, joined by +",
+  ),
+);
+
+/** A rate policy (`limit` in `windowMs`) or a concurrency policy (`concurrency` with `leaseMs`). */
+export const LimitConfig = v.pipe(
+  v.strictObject({
+    key: LimitKey,
+    limit: v.optional(count(1, LIMIT_MAX)),
+    windowMs: v.optional(durationMs(1_000, WINDOW_MS_MAX)),
+    concurrency: v.optional(count(1, 1_000_000)),
+    leaseMs: v.optional(durationMs(1_000, 3_600_000)),
+    cost: v.optional(count(1, 1_000_000)),
+    onError: v.optional(v.picklist(["open", "closed", "local"])),
+    onMissingKey: v.optional(v.picklist(["deny", "fallback", "skip"])),
+    shadow: v.optional(v.boolean()),
+    headers: v.optional(v.boolean()),
+    overrides: v.optional(v.record(text(256), v.strictObject({ limit: count(1, LIMIT_MAX) }))),
+  }),
+  v.check(
+    (policy) => (policy.concurrency === undefined) === (policy.limit !== undefined && policy.windowMs !== undefined),
+    "needs either limit and windowMs, or concurrency",
+  ),
+);
+export type LimitConfig = v.InferOutput<typeof LimitConfig>;
+
+/** The whole document (design of the plane, one per plane, versioned by the ControlPlane object). */
+export const ConfigDocument = v.strictObject({
+  domain: v.optional(v.pipe(text(253), v.regex(/^[a-z0-9-]+(?:\.[a-z0-9-]+)*$/, "must be a lower-case host name"))),
+  sessionFreshnessMs: v.optional(durationMs(0, 60_000)),
+  configFreshnessMs: v.optional(durationMs(50, 60_000)),
+  log: v.optional(v.strictObject({ sampleRate: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))) })),
+  pools: v.optional(
+    v.pipe(
+      v.record(Name, PoolConfig),
+      v.check((pools) => Object.keys(pools).length <= POOLS_MAX, `must hold at most ${POOLS_MAX} pools`),
+    ),
+  ),
+  routes: v.optional(v.pipe(v.array(RouteConfig), v.maxLength(ROUTES_MAX, `must hold at most ${ROUTES_MAX} routes`))),
+  limits: v.optional(v.record(Name, LimitConfig)),
+});
+export type ConfigDocument = v.InferOutput<typeof ConfigDocument>;
+
+/** What is wrong with a document: `path` as `routes[3].pool`, `message` for people. */
+export type ConfigProblem = { readonly path: string; readonly message: string };
+
+/** How a stored configuration travels from the ControlPlane object: versions count up by one and never repeat. */
+export type ConfigVersion = { readonly version: number; readonly document: ConfigDocument };

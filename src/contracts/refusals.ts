@@ -1,0 +1,62 @@
+// Every refusal the plane can answer: its stable code (public API), its HTTP status and its title.
+// A code without a status does not compile; nothing anywhere branches on message text.
+
+export type Ok<T> = { readonly ok: true; readonly value: T };
+export type Refusal = { readonly ok: false; readonly code: RefusalCode; readonly detail?: string; readonly data?: RefusalData };
+/** What a refusal carries besides its code: merged into the problem document. */
+export type RefusalData = { readonly [key: string]: unknown };
+/** Expected outcomes are values: thrown errors lose their class over RPC, returned unions arrive whole. */
+export type Result<T> = Ok<T> | Refusal;
+
+export const ok = <T>(value: T): Ok<T> => ({ ok: true, value });
+export const refuse = (code: RefusalCode, detail?: string, data?: RefusalData): Refusal => ({
+  ok: false,
+  code,
+  ...(detail !== undefined && { detail }),
+  ...(data !== undefined && { data }),
+});
+
+const REFUSALS = {
+  // the request itself
+  bad_host: [400, "The Host header is not one host[:port]"],
+  bad_path: [400, "The path is ambiguous or not ASCII"],
+  bad_upgrade: [400, "The upgrade is not a WebSocket handshake"],
+  malformed_json: [400, "The body is not JSON"],
+  invalid_body: [400, "The body does not fit its schema"],
+  invalid_config: [400, "The configuration document is not valid"],
+  invalid_query: [400, "The query string does not fit its schema"],
+  body_too_large: [413, "The body is too large"],
+  headers_too_large: [431, "The headers are too many or too large"],
+  unsupported_media_type: [415, "The body's media type is not supported"],
+  method_not_allowed: [405, "The method is not allowed here"],
+  // who is asking
+  unauthenticated: [401, "A session is needed"],
+  admin_unauthorized: [401, "The admin secret is missing or wrong"],
+  admin_secret_unset: [503, "ADMIN_SECRET is not set on the server"],
+  session_keys_unset: [503, "SESSION_KEYS is not set on the server"],
+  cross_origin: [403, "The call comes from another origin"],
+  // what is asked for
+  no_route: [404, "No route matches"],
+  not_found: [404, "There is nothing here"],
+  unknown_session: [404, "There is no such session"],
+  session_expired: [404, "The session has expired"],
+  session_revoked: [404, "The session was revoked"],
+  unknown_version: [404, "There is no such version"],
+  stale_version: [412, "The configuration has changed since it was read"],
+  // what stands behind
+  no_config: [503, "No configuration could be read yet"],
+  no_instance: [503, "The pool has no instance"],
+  no_backend_discovered: [500, "No backend workers configured or discovered."],
+  all_backends_failed: [503, "Service Unavailable: All backend workers failed or are unreachable."],
+  api_key_unset: [503, "The instance's API key is not set on the server"],
+  upstream_failed: [502, "The upstream failed"],
+  upstream_timeout: [504, "The upstream did not answer in time"],
+  relay_unavailable: [501, "This route's WebSockets must be relayed, which this version does not do"],
+  revocation_pending: [503, "The session is revoked, but not every isolate has been told yet"],
+  object_unavailable: [503, "A part of the control plane did not answer"],
+  internal_error: [500, "Internal error"],
+} as const satisfies Record<string, readonly [status: number, title: string]>;
+
+export type RefusalCode = keyof typeof REFUSALS;
+export const statusOf = (code: RefusalCode): number => REFUSALS[code][0];
+export const titleOf = (code: RefusalCode): string => REFUSALS[code][1];

@@ -1,0 +1,67 @@
+// Reads a control-surface body through its schema. Refuses what is too large, not JSON (with the position) or misshapen (with every path).
+
+import * as v from "valibot";
+import type { ConfigProblem } from "../contracts/config.ts";
+import { HttpError } from "./http-error.ts";
+
+const BODY_BYTES_MAX = 1_048_576;
+const PROBLEMS_MAX = 50;
+
+/** The body as `schema` sees it. Throws HttpError 413, 415, 400 malformed_json or 400 invalid_body. */
+export async function readBody<S extends v.GenericSchema>(request: Request, schema: S): Promise<v.InferOutput<S>> {
+  const parsed = v.safeParse(schema, await readJson(request, ["application/json"]));
+  if (!parsed.success) throw new HttpError("invalid_body", undefined, { problems: listProblems(parsed.issues) });
+  return parsed.output;
+}
+
+/** The body as plain JSON; an absent Content-Type counts as the first of `mediaTypes`. */
+export async function readJson(request: Request, mediaTypes: readonly string[]): Promise<unknown> {
+  const mediaType = request.headers.get("Content-Type")?.split(";")[0]?.trim().toLowerCase();
+  // curl -d says application/x-www-form-urlencoded unless told otherwise; operators use curl.
+  if (mediaType !== undefined && mediaType !== "application/x-www-form-urlencoded" && !mediaTypes.includes(mediaType)) {
+    throw new HttpError("unsupported_media_type", `send ${mediaTypes.join(" or ")}`);
+  }
+  return parseJson(await readText(request));
+}
+
+/** JSON.parse, with the place of the error as data: `{ position }` counts characters from 0. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const position = jsonErrorPosition(error, text);
+    throw new HttpError("malformed_json", `not JSON at position ${position}`, { position });
+  }
+}
+
+/** The path of a valibot issue as `routes[3].pool`. */
+export const listProblems = (issues: readonly v.BaseIssue<unknown>[]): ConfigProblem[] =>
+  issues.slice(0, PROBLEMS_MAX).map((issue) => ({ path: pathOf(issue), message: issue.message }));
+
+const pathOf = (issue: v.BaseIssue<unknown>): string =>
+  (issue.path ?? []).reduce((path, { key }) => {
+    if (typeof key === "number") return `${path}[${key}]`;
+    return path === "" ? String(key) : `${path}.${String(key)}`;
+  }, "");
+
+async function readText(request: Request): Promise<string> {
+  const declared = Number(request.headers.get("Content-Length") ?? 0);
+  if (declared > BODY_BYTES_MAX) throw tooLarge();
+  if (request.body === null) return "";
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
+    bytes += chunk.byteLength;
+    if (bytes > BODY_BYTES_MAX) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return await new Blob(chunks).text();
+}
+
+const tooLarge = () => new HttpError("body_too_large", `at most ${BODY_BYTES_MAX} bytes`, { bytesMax: BODY_BYTES_MAX });
+
+/** V8 names the position except when the text simply ends. */
+function jsonErrorPosition(error: unknown, text: string): number {
+  const named = error instanceof SyntaxError ? /at position (\d+)/.exec(error.message)?.[1] : undefined;
+  return named === undefined ? text.length : Number(named);
+}

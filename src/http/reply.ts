@@ -1,0 +1,54 @@
+// Turns outcomes into responses: JSON, RFC 9457 problem documents, and plain pages for browsers. Says nothing internal.
+
+import { type Refusal, type Result, statusOf, titleOf } from "../contracts/refusals.ts";
+import { refusalPage } from "./refusal-page.ts";
+import { requestIdOf } from "./request-id.ts";
+
+export type ReplyOptions = { readonly status?: number; readonly headers?: HeadersInit };
+
+/** Answers a control-surface call: the value as JSON (200 unless told otherwise), or the refusal as a problem. */
+export function reply<T>(request: Request, result: Result<T>, options: ReplyOptions = {}): Response {
+  if (!result.ok) return problem(result, { requestId: requestIdOf(request), html: prefersHtml(request.headers.get("Accept")) });
+  const headers = new Headers(options.headers);
+  headers.set("Content-Type", "application/json");
+  headers.set("Cache-Control", "no-store");
+  headers.set("X-Request-Id", requestIdOf(request));
+  return new Response(`${JSON.stringify(result.value)}\n`, { status: options.status ?? 200, headers });
+}
+
+/** Statuses a person may meet in a browser and gets a page for (L55 to L59). */
+const PAGES = new Set([401, 403, 404, 429, 502, 503, 504]);
+
+type ProblemOptions = { readonly requestId: string; readonly html: boolean; readonly headers?: HeadersInit };
+
+/** An RFC 9457 document with a stable `code`; a browser gets a page that says the same. */
+export function problem(refusal: Refusal, options: ProblemOptions): Response {
+  const status = statusOf(refusal.code);
+  const headers = new Headers(options.headers);
+  headers.set("Cache-Control", "no-store");
+  headers.set("X-Request-Id", options.requestId);
+  if (options.html && PAGES.has(status)) {
+    headers.set("Content-Type", "text/html; charset=utf-8");
+    headers.set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");
+    return new Response(refusalPage(status, titleOf(refusal.code), options.requestId), { status, headers });
+  }
+  headers.set("Content-Type", "application/problem+json");
+  const body = {
+    type: "about:blank",
+    title: titleOf(refusal.code),
+    status,
+    code: refusal.code,
+    ...(refusal.detail !== undefined && { detail: refusal.detail }),
+    requestId: options.requestId,
+    ...refusal.data,
+  };
+  return new Response(`${JSON.stringify(body)}\n`, { status, headers });
+}
+
+/** Whether the caller is a browser asking for a page: it names text/html and does not prefer JSON before it. */
+export function prefersHtml(accept: string | null): boolean {
+  if (accept === null) return false;
+  const html = accept.indexOf("text/html");
+  const json = accept.indexOf("json");
+  return html !== -1 && (json === -1 || html < json);
+}

@@ -1,0 +1,49 @@
+// The only place where a name becomes a stub, and the only retry loop for calls to objects. Both halves use it.
+// Callers pass the work, not the stub: after a reset the old stub is dead for ever, so each attempt gets a fresh one.
+
+/** Part of every object name: an object never moves, so moving or resetting a fleet means counting this up. */
+const GENERATION = "1";
+const ATTEMPTS_MAX = 3;
+const BACKOFF_BASE_MS = 20;
+
+type Work<T extends Rpc.DurableObjectBranded, R> = (stub: DurableObjectStub<T>) => Promise<R>;
+type ObjectOf<N> = N extends DurableObjectNamespace<infer T> ? T : never;
+
+export const callControl = <R>(env: Env, work: Work<ObjectOf<Env["CONTROL"]>, R>): Promise<R> =>
+  call(env.CONTROL, "plane", work);
+
+export const callRegistry = <R>(env: Env, pool: string, work: Work<ObjectOf<Env["REGISTRY"]>, R>): Promise<R> =>
+  call(env.REGISTRY, pool, work);
+
+/** `name` is the hash of the cookie's id, never the id itself. */
+export const callSession = <R>(env: Env, name: string, work: Work<ObjectOf<Env["SESSION"]>, R>): Promise<R> =>
+  call(env.SESSION, name, work);
+
+/** How many replicas of the revocation log there are: each holds the whole log. */
+export const revocationReplicas = (env: Env): number => Math.max(1, Number(env.REVOCATION_REPLICAS) || 1);
+
+export const callRevocations = <R>(env: Env, replica: number, work: Work<ObjectOf<Env["REVOCATIONS"]>, R>): Promise<R> =>
+  call(env.REVOCATIONS, `replica-${replica}`, work);
+
+/**
+ * Resends with jittered backoff when the platform says the failure may pass and the object is not overloaded.
+ * Every RPC verb is idempotent or carries its own key, so a repeated call is safe.
+ */
+async function call<T extends Rpc.DurableObjectBranded, R>(
+  namespace: DurableObjectNamespace<T>,
+  key: string,
+  work: Work<T, R>,
+): Promise<R> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work(namespace.getByName(`${GENERATION}:${key}`));
+    } catch (error) {
+      if (attempt === ATTEMPTS_MAX || !mayPass(error)) throw error;
+      await scheduler.wait(BACKOFF_BASE_MS * 2 ** attempt * Math.random());
+    }
+  }
+}
+
+/** The platform's own flags: https://developers.cloudflare.com/durable-objects/best-practices/error-handling/ */
+const mayPass = (error: unknown): boolean =>
+  error instanceof Error && Reflect.get(error, "retryable") === true && Reflect.get(error, "overloaded") !== true;
