@@ -26,5 +26,6 @@ export function migrate(storage: DurableObjectStorage, migrations: readonly Migr
 function readVersion(storage: DurableObjectStorage): number {
   const table = storage.sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_migrations'").toArray();
   if (table.length === 0) return 0;
-  return storage.sql.exec<{ version: number }>("SELECT coalesce(max(number), 0) AS version FROM _migrations").one().version;
+  return storage.sql.exec<{ version: number }>("SELECT coalesce(max(number), 0) AS version FROM _migrations").one()
+    .version;
 }

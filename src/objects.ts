@@ -6,7 +6,16 @@ const GENERATION = "1";
 const ATTEMPTS_MAX = 3;
 const BACKOFF_BASE_MS = 20;
 
-type Work<T extends Rpc.DurableObjectBranded, R> = (stub: DurableObjectStub<T>) => Promise<R>;
+/**
+ * An object as its callers see it: its own methods, each answered with a promise. The platform's stub type makes a
+ * returned union a union of promises and loses branches that hold `unknown`.
+ */
+type Remote<T> = {
+  readonly [K in Exclude<keyof T, "alarm">]: T[K] extends (...args: infer A) => infer R
+    ? (...args: A) => Promise<Awaited<R>>
+    : never;
+};
+type Work<T extends Rpc.DurableObjectBranded, R> = (object: Remote<T>) => Promise<R>;
 type ObjectOf<N> = N extends DurableObjectNamespace<infer T> ? T : never;
 
 export const callControl = <R>(env: Env, work: Work<ObjectOf<Env["CONTROL"]>, R>): Promise<R> =>
@@ -22,8 +31,11 @@ export const callSession = <R>(env: Env, name: string, work: Work<ObjectOf<Env["
 /** How many replicas of the revocation log there are: each holds the whole log. */
 export const revocationReplicas = (env: Env): number => Math.max(1, Number(env.REVOCATION_REPLICAS) || 1);
 
-export const callRevocations = <R>(env: Env, replica: number, work: Work<ObjectOf<Env["REVOCATIONS"]>, R>): Promise<R> =>
-  call(env.REVOCATIONS, `replica-${replica}`, work);
+export const callRevocations = <R>(
+  env: Env,
+  replica: number,
+  work: Work<ObjectOf<Env["REVOCATIONS"]>, R>,
+): Promise<R> => call(env.REVOCATIONS, `replica-${replica}`, work);
 
 /**
  * Resends with jittered backoff when the platform says the failure may pass and the object is not overloaded.
@@ -36,7 +48,7 @@ async function call<T extends Rpc.DurableObjectBranded, R>(
 ): Promise<R> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await work(namespace.getByName(`${GENERATION}:${key}`));
+      return await work(namespace.getByName(`${GENERATION}:${key}`) as unknown as Remote<T>);
     } catch (error) {
       if (attempt === ATTEMPTS_MAX || !mayPass(error)) throw error;
       await scheduler.wait(BACKOFF_BASE_MS * 2 ** attempt * Math.random());

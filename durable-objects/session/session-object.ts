@@ -1,3 +1,174 @@
-import { DurableObject } from "cloudflare:workers";
+// One session: who it belongs to, its preferences, when it ends. It alone says whether the session may be used.
+// Tables: session, outbox. RPC: open, read, updatePreferences, revoke. Alarm: publishes what is pending, forgets what is over.
+// A change is committed here first, then in every replica of the revocation log, and only then answered.
+// Nothing is stored before open: asking for a session that never was leaves no trace.
 
-export class Session extends DurableObject<Env> {}
+import { DurableObject } from "cloudflare:workers";
+import { sessionMigrations } from "../../migrations/session/index.ts";
+import { ok, type Result, refuse } from "../../src/contracts/refusals.ts";
+import type {
+  OpenCommand,
+  Preferences,
+  ReadCommand,
+  RevokeCommand,
+  SessionSnapshot,
+} from "../../src/contracts/session.ts";
+import { publicationRetryMs } from "../../src/policies/sessions/publication-retry.ts";
+import {
+  ABSOLUTE_TTL_MS,
+  forgettableAt,
+  IDLE_TTL_MS,
+  idleExpiresAt,
+  isWorthRecording,
+  latestActivity,
+  whyRefused,
+} from "../../src/policies/sessions/session-lifetime.ts";
+import { migrate } from "../migrate.ts";
+import { publishToAll } from "./publish-change.ts";
+import { SessionTables, type StoredSession } from "./session-tables.ts";
+
+export class Session extends DurableObject<Env> {
+  #tables: SessionTables | undefined;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    if (SessionTables.exist(ctx.storage.sql)) this.#tables = this.#migrated();
+  }
+
+  /** Repeating it answers with the session as it stands. Refuses session_expired and session_revoked. */
+  async open(command: OpenCommand): Promise<Result<SessionSnapshot>> {
+    const nowMs = Date.now();
+    this.#tables ??= this.#migrated();
+    if (this.#tables.find() !== undefined) return toReply(this.#live(nowMs));
+    const session = newSession(command, nowMs);
+    this.#tables.insert(session);
+    await this.#arm(this.#tables);
+    return ok(toSnapshot(session));
+  }
+
+  /** Counts `activeAtMs` as activity, written down at most once a minute. Refuses unknown_session, session_expired, session_revoked. */
+  read(command: ReadCommand): Result<SessionSnapshot> {
+    const nowMs = Date.now();
+    const live = this.#live(nowMs);
+    if (!live.ok) return live;
+    const { tables, session } = live.value;
+    const lastActivityAt = latestActivity(session, command.activeAtMs, nowMs);
+    // The alarm stays where it is: when it fires too early it looks again.
+    if (isWorthRecording(session, lastActivityAt)) tables.recordActivity(lastActivityAt);
+    return ok(toSnapshot({ ...session, lastActivityAt }));
+  }
+
+  /** Replaces them all. Refuses like read, and with change_pending when they are stored but not known everywhere yet. */
+  async updatePreferences(preferences: Preferences): Promise<Result<SessionSnapshot>> {
+    const nowMs = Date.now();
+    const live = this.#live(nowMs);
+    if (!live.ok) return live;
+    const { tables, session } = live.value;
+    tables.replacePreferences(preferences);
+    tables.enqueue("changed", nowMs + publicationRetryMs(0));
+    await this.#arm(tables);
+    const published = await this.#publish(tables, session.name);
+    return published ? ok(toSnapshot({ ...session, preferences })) : refuse("change_pending");
+  }
+
+  /**
+   * After it, and after its repetition, no isolate uses the session any longer than its freshness bound allows.
+   * Refuses unknown_session, and revocation_pending when it is revoked but not known everywhere yet.
+   */
+  async revoke({ reason }: RevokeCommand): Promise<Result<{ readonly name: string }>> {
+    const nowMs = Date.now();
+    const session = this.#tables?.find();
+    if (this.#tables === undefined || session === undefined) return refuse("unknown_session");
+    if (session.revokedAt === undefined) {
+      this.#tables.markRevoked(nowMs, reason);
+      this.#tables.enqueue("revoked", nowMs + publicationRetryMs(0));
+      await this.#arm(this.#tables);
+    }
+    const published = await this.#publish(this.#tables, session.name);
+    return published ? ok({ name: session.name }) : refuse("revocation_pending");
+  }
+
+  override async alarm(): Promise<void> {
+    const tables = this.#tables;
+    const session = tables?.find();
+    if (tables === undefined || session === undefined) return;
+    const pending = tables.findPending();
+    if (pending !== undefined && pending.dueAt <= Date.now()) {
+      tables.postpone(Date.now() + publicationRetryMs(pending.attempts + 1));
+      await this.#publish(tables, session.name);
+    }
+    if (this.#forgettableAt(tables) <= Date.now()) return await this.#forget();
+    await this.#arm(tables);
+  }
+
+  #live(nowMs: number): Result<{ readonly tables: SessionTables; readonly session: StoredSession }> {
+    const tables = this.#tables;
+    const session = tables?.find();
+    if (tables === undefined || session === undefined) return refuse("unknown_session");
+    const refusal = whyRefused(session, nowMs);
+    return refusal === undefined ? ok({ tables, session }) : refuse(refusal);
+  }
+
+  /** Whether nothing is left that some replica may not know. */
+  async #publish(tables: SessionTables, name: string): Promise<boolean> {
+    const pending = tables.findPending();
+    if (pending === undefined) return true;
+    const published = await publishToAll(this.env, { name, kind: pending.kind });
+    // Meanwhile another change may have taken its place, or the alarm may have forgotten everything.
+    if (!published || this.#tables !== tables) return published;
+    tables.dequeue(pending.changeNumber);
+    await this.#arm(tables);
+    return true;
+  }
+
+  #forgettableAt(tables: SessionTables): number {
+    const session = tables.find();
+    return session === undefined ? 0 : forgettableAt(session, tables.findPending() !== undefined);
+  }
+
+  /** One alarm, at whatever the tables say is due first; one set to now by an alarm may stall. */
+  async #arm(tables: SessionTables): Promise<void> {
+    const publishAt = tables.findPending()?.dueAt ?? Number.POSITIVE_INFINITY;
+    await this.ctx.storage.setAlarm(Math.max(Math.min(this.#forgettableAt(tables), publishAt), Date.now() + 1));
+  }
+
+  async #forget(): Promise<void> {
+    this.#tables = undefined;
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+  }
+
+  #migrated(): SessionTables {
+    migrate(this.ctx.storage, sessionMigrations);
+    return new SessionTables(this.ctx.storage.sql);
+  }
+}
+
+const newSession = (command: OpenCommand, nowMs: number): StoredSession => ({
+  name: command.name,
+  userId: command.userId,
+  username: command.username,
+  preferences: command.preferences,
+  createdAt: nowMs,
+  lastActivityAt: nowMs,
+  idleTtlMs: command.idleTtlMs ?? IDLE_TTL_MS,
+  absoluteExpiresAt: nowMs + (command.absoluteTtlMs ?? ABSOLUTE_TTL_MS),
+  revokedAt: undefined,
+});
+
+const toReply = (live: Result<{ readonly session: StoredSession }>): Result<SessionSnapshot> =>
+  live.ok ? ok(toSnapshot(live.value.session)) : live;
+
+const toSnapshot = (session: StoredSession): SessionSnapshot => ({
+  name: session.name,
+  data: {
+    userId: session.userId,
+    username: session.username,
+    authenticated: true,
+    createdAt: session.createdAt,
+    lastActivityAt: session.lastActivityAt,
+    ...(session.preferences !== undefined && { preferences: session.preferences }),
+  },
+  idleExpiresAt: idleExpiresAt(session),
+  absoluteExpiresAt: session.absoluteExpiresAt,
+});

@@ -1,3 +1,79 @@
-import { DurableObject } from "cloudflare:workers";
+// One per pool: decides round-robin and least-connections for every isolate, and knows what is in flight everywhere.
+// Tables: roster, cursor. Alarm: every 5 s while isolates or positions are out, lapses what is overdue and writes the books down.
+// RPC: lease (isolates: report, renew and lease in one call), status (operators). Never awaits, never writes a row per request.
 
-export class WorkerRegistry extends DurableObject<Env> {}
+import { DurableObject } from "cloudflare:workers";
+import { workerRegistryMigrations } from "../../migrations/worker-registry/index.ts";
+import type { LeaseCall, LeaseReply, RegistryStatus } from "../../src/contracts/registry.ts";
+import { answerLeaseCall } from "../../src/policies/balancing/answer-lease-call.ts";
+import { describeRegistry } from "../../src/policies/balancing/describe-registry.ts";
+import { storeLedger } from "../../src/policies/balancing/position-ledger.ts";
+import {
+  closeRound,
+  lapseOverdue,
+  openBooks,
+  type RegistryBooks,
+} from "../../src/policies/balancing/registry-books.ts";
+import { migrate } from "../migrate.ts";
+import { WorkerRegistryTables } from "./worker-registry-tables.ts";
+
+/** Shorter than the 10 s of idleness after which an object may be evicted, so that a quiet one parks its cursor before that. */
+const TICK_MS = 5_000;
+/** An alarm this late is taken for lost and set again. */
+const ALARM_LATE_MS = 60_000;
+
+export class WorkerRegistry extends DurableObject<Env> {
+  readonly #tables: WorkerRegistryTables;
+  /** A cache of the tables plus soft state that isolates own and report again. */
+  readonly #books: RegistryBooks;
+  #alarmAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    migrate(ctx.storage, workerRegistryMigrations);
+    this.#tables = new WorkerRegistryTables(ctx.storage.sql);
+    this.#books = openBooks(this.#tables.findRoster(), this.#tables.findCursor());
+  }
+
+  /** Books an isolate's report and leases what it asks for; the reply leaves only after what it rests on is durable (output gate). */
+  lease(call: LeaseCall): LeaseReply {
+    const nowMs = Date.now();
+    const { roster, ledger } = this.#books;
+    const { mark } = ledger;
+    const reply = answerLeaseCall(this.#books, call, nowMs);
+    if (this.#books.roster !== undefined && this.#books.roster !== roster) this.#tables.saveRoster(this.#books.roster);
+    if (ledger.mark !== mark) this.#saveCursor();
+    if (reply.kind === "leased") this.#arm(nowMs);
+    return reply;
+  }
+
+  status(): RegistryStatus {
+    const nowMs = Date.now();
+    lapseOverdue(this.#books, nowMs);
+    return describeRegistry(this.#pool(), this.#books, nowMs);
+  }
+
+  override async alarm(): Promise<void> {
+    const nowMs = Date.now();
+    const atRest = closeRound(this.#books, nowMs);
+    this.#saveCursor();
+    this.#alarmAtMs = Number.NEGATIVE_INFINITY;
+    if (!atRest) this.#arm(nowMs);
+  }
+
+  #saveCursor(): void {
+    this.#tables.saveCursor({ ledger: storeLedger(this.#books.ledger), uncounted: this.#books.uncounted });
+  }
+
+  #arm(nowMs: number): void {
+    if (nowMs < this.#alarmAtMs + ALARM_LATE_MS) return;
+    this.#alarmAtMs = nowMs + TICK_MS;
+    void this.ctx.storage.setAlarm(this.#alarmAtMs);
+  }
+
+  /** An object's name is `{generation}:{pool}`. */
+  #pool(): string {
+    const name = this.ctx.id.name ?? "";
+    return name.slice(name.indexOf(":") + 1);
+  }
+}

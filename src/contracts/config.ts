@@ -5,13 +5,29 @@
 import * as v from "valibot";
 
 /** Names of policies, pools, routes and instances: they appear in URLs, logs and headers. */
-const Name = v.pipe(v.string(), v.regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$/, "must be 1 to 64 of A-Z a-z 0-9 . _ -"));
+const Name = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$/, "must be 1 to 64 of A-Z a-z 0-9 . _ -"),
+);
 /** Binding and variable names as Workers spell them. */
 const BindingName = v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "must be a binding name"));
 
+/** Whom an override is for: a user id, an address, a joined key. */
+const OverrideKey = v.pipe(
+  v.string(),
+  v.nonEmpty("must not be empty"),
+  v.maxLength(256, "must be at most 256 characters"),
+);
+
 const count = (min: number, max: number) =>
-  v.pipe(v.number(), v.integer("must be a whole number"), v.minValue(min, `must be at least ${min}`), v.maxValue(max, `must be at most ${max}`));
-const text = (max: number) => v.pipe(v.string(), v.nonEmpty("must not be empty"), v.maxLength(max, `must be at most ${max} characters`));
+  v.pipe(
+    v.number(),
+    v.integer("must be a whole number"),
+    v.minValue(min, `must be at least ${min}`),
+    v.maxValue(max, `must be at most ${max}`),
+  );
+const text = (max: number) =>
+  v.pipe(v.string(), v.nonEmpty("must not be empty"), v.maxLength(max, `must be at most ${max} characters`));
 const durationMs = (min: number, max: number) => count(min, max);
 const path = v.pipe(
   v.string(),
@@ -23,25 +39,59 @@ const DAY_MS = 86_400_000;
 const INSTANCES_MAX = 1_000;
 const POOLS_MAX = 500;
 const ROUTES_MAX = 5_000;
+const LIMITS_MAX = 500;
+const OVERRIDES_MAX = 1_000;
+
+/** JSON's objects: valibot takes an array for an object whose fields are all optional. */
+const JsonObject = v.custom<{ [key: string]: unknown }>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  "must be an object",
+);
+const UnknownField = v.never("is not a known field");
+
+/** An object of exactly these fields. v.strictObject names only the first unknown one; here every one is a problem of its own. */
+const strict = <const E extends v.ObjectEntries>(entries: E): Strict<E> =>
+  v.pipe(JsonObject, v.objectWithRest(entries, UnknownField)) as never;
+type Strict<E extends v.ObjectEntries> = v.GenericSchema<
+  v.InferInput<v.StrictObjectSchema<E, undefined>>,
+  v.InferOutput<v.StrictObjectSchema<E, undefined>>
+>;
+
+/** Name → value, at most `max` of them. */
+const named = <S extends v.GenericSchema>(key: typeof Name | typeof OverrideKey, value: S, max: number) =>
+  v.pipe(
+    JsonObject,
+    v.record(key, value),
+    v.check((entries) => Object.keys(entries).length <= max, `must hold at most ${max} entries`),
+  );
+const listOf = <S extends v.GenericSchema>(item: S, max: number) =>
+  v.pipe(v.array(item), v.maxLength(max, `must hold at most ${max} entries`));
 
 /** One backend: a service binding (`binding`) or an HTTP origin (`url`); which of the two is checked when the document is compiled. */
-export const InstanceConfig = v.strictObject({
+export const InstanceConfig = strict({
   id: Name,
   binding: v.optional(BindingName),
   url: v.optional(text(2048)),
   rpc: v.optional(v.boolean()),
   weight: v.optional(count(1, 1_000)),
   region: v.optional(text(64)),
-  features: v.optional(v.pipe(v.array(text(64)), v.maxLength(32))),
+  features: v.optional(listOf(text(64), 32)),
   type: v.optional(text(32)),
   name: v.optional(text(128)),
   apiKeyEnv: v.optional(BindingName),
 });
 export type InstanceConfig = v.InferOutput<typeof InstanceConfig>;
 
-export const STRATEGIES = ["round-robin", "least-connections", "weighted", "health-aware", "peak-ewma", "hash"] as const;
+export const STRATEGIES = [
+  "round-robin",
+  "least-connections",
+  "weighted",
+  "health-aware",
+  "peak-ewma",
+  "hash",
+] as const;
 
-export const HealthConfig = v.strictObject({
+export const HealthConfig = strict({
   path: v.optional(path),
   intervalMs: v.optional(durationMs(1_000, DAY_MS)),
   timeoutMs: v.optional(durationMs(100, 60_000)),
@@ -50,14 +100,14 @@ export const HealthConfig = v.strictObject({
   alertThreshold: v.optional(count(1, 100)),
 });
 
-export const RetryConfig = v.strictObject({
+export const RetryConfig = strict({
   attempts: v.optional(count(1, 16)),
   nonIdempotent: v.optional(v.boolean()),
   profile: v.optional(v.picklist(["failover", "client-backoff"])),
 });
 
-export const PoolConfig = v.strictObject({
-  instances: v.optional(v.pipe(v.array(InstanceConfig), v.maxLength(INSTANCES_MAX))),
+export const PoolConfig = strict({
+  instances: v.optional(listOf(InstanceConfig, INSTANCES_MAX)),
   discover: v.optional(BindingName),
   exposed: v.optional(v.boolean()),
   strategy: v.optional(v.picklist(STRATEGIES)),
@@ -66,13 +116,13 @@ export const PoolConfig = v.strictObject({
 });
 export type PoolConfig = v.InferOutput<typeof PoolConfig>;
 
-export const SessionCondition = v.strictObject({
+export const SessionCondition = strict({
   authenticated: v.optional(v.boolean()),
   defaultApp: v.optional(v.picklist(["console", "profile", "search"])),
 });
 export type SessionCondition = v.InferOutput<typeof SessionCondition>;
 
-export const RouteConfig = v.strictObject({
+export const RouteConfig = strict({
   id: Name,
   host: v.optional(text(253)),
   path: v.optional(path),
@@ -83,7 +133,7 @@ export const RouteConfig = v.strictObject({
   backendRequired: v.optional(v.boolean()),
   auth: v.optional(v.picklist(["none", "optional", "required", "admin"])),
   sessionFreshnessMs: v.optional(durationMs(0, 60_000)),
-  limits: v.optional(v.pipe(v.array(Name), v.maxLength(16))),
+  limits: v.optional(listOf(Name, 16)),
   timeoutMs: v.optional(durationMs(10, 900_000)),
   tryTimeoutMs: v.optional(durationMs(10, 900_000)),
   idleTimeoutMs: v.optional(durationMs(100, 3_600_000)),
@@ -107,7 +157,7 @@ const LimitKey = v.pipe(
 
 /** A rate policy (`limit` in `windowMs`) or a concurrency policy (`concurrency` with `leaseMs`). */
 export const LimitConfig = v.pipe(
-  v.strictObject({
+  strict({
     key: LimitKey,
     limit: v.optional(count(1, LIMIT_MAX)),
     windowMs: v.optional(durationMs(1_000, WINDOW_MS_MAX)),
@@ -118,29 +168,29 @@ export const LimitConfig = v.pipe(
     onMissingKey: v.optional(v.picklist(["deny", "fallback", "skip"])),
     shadow: v.optional(v.boolean()),
     headers: v.optional(v.boolean()),
-    overrides: v.optional(v.record(text(256), v.strictObject({ limit: count(1, LIMIT_MAX) }))),
+    overrides: v.optional(named(OverrideKey, strict({ limit: count(1, LIMIT_MAX) }), OVERRIDES_MAX)),
   }),
   v.check(
-    (policy) => (policy.concurrency === undefined) === (policy.limit !== undefined && policy.windowMs !== undefined),
-    "needs either limit and windowMs, or concurrency",
+    ({ limit, windowMs, concurrency, leaseMs }) =>
+      concurrency === undefined
+        ? limit !== undefined && windowMs !== undefined && leaseMs === undefined
+        : limit === undefined && windowMs === undefined,
+    "needs either limit and windowMs, or concurrency (with leaseMs)",
   ),
 );
 export type LimitConfig = v.InferOutput<typeof LimitConfig>;
 
-/** The whole document (design of the plane, one per plane, versioned by the ControlPlane object). */
-export const ConfigDocument = v.strictObject({
-  domain: v.optional(v.pipe(text(253), v.regex(/^[a-z0-9-]+(?:\.[a-z0-9-]+)*$/, "must be a lower-case host name"))),
+const DOMAIN = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/;
+
+/** The whole document: one per plane, versioned by the ControlPlane object. */
+export const ConfigDocument = strict({
+  domain: v.optional(v.pipe(text(253), v.regex(DOMAIN, "must be a lower-case host name without port"))),
   sessionFreshnessMs: v.optional(durationMs(0, 60_000)),
   configFreshnessMs: v.optional(durationMs(50, 60_000)),
-  log: v.optional(v.strictObject({ sampleRate: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))) })),
-  pools: v.optional(
-    v.pipe(
-      v.record(Name, PoolConfig),
-      v.check((pools) => Object.keys(pools).length <= POOLS_MAX, `must hold at most ${POOLS_MAX} pools`),
-    ),
-  ),
-  routes: v.optional(v.pipe(v.array(RouteConfig), v.maxLength(ROUTES_MAX, `must hold at most ${ROUTES_MAX} routes`))),
-  limits: v.optional(v.record(Name, LimitConfig)),
+  log: v.optional(strict({ sampleRate: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))) })),
+  pools: v.optional(named(Name, PoolConfig, POOLS_MAX)),
+  routes: v.optional(listOf(RouteConfig, ROUTES_MAX)),
+  limits: v.optional(named(Name, LimitConfig, LIMITS_MAX)),
 });
 export type ConfigDocument = v.InferOutput<typeof ConfigDocument>;
 

@@ -2,7 +2,12 @@
 // A code without a status does not compile; nothing anywhere branches on message text.
 
 export type Ok<T> = { readonly ok: true; readonly value: T };
-export type Refusal = { readonly ok: false; readonly code: RefusalCode; readonly detail?: string; readonly data?: RefusalData };
+export type Refusal = {
+  readonly ok: false;
+  readonly code: RefusalCode;
+  readonly detail?: string;
+  readonly data?: RefusalData;
+};
 /** What a refusal carries besides its code: merged into the problem document. */
 export type RefusalData = { readonly [key: string]: unknown };
 /** Expected outcomes are values: thrown errors lose their class over RPC, returned unions arrive whole. */
@@ -53,6 +58,7 @@ const REFUSALS = {
   upstream_timeout: [504, "The upstream did not answer in time"],
   relay_unavailable: [501, "This route's WebSockets must be relayed, which this version does not do"],
   revocation_pending: [503, "The session is revoked, but not every isolate has been told yet"],
+  change_pending: [503, "The change is stored, but not every isolate has been told yet"],
   object_unavailable: [503, "A part of the control plane did not answer"],
   internal_error: [500, "Internal error"],
 } as const satisfies Record<string, readonly [status: number, title: string]>;

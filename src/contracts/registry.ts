@@ -1,6 +1,6 @@
 // What isolates and a pool's WorkerRegistry say to each other. One call reports, renews and leases: batch in the call, not in the database.
 
-/** What the registry must know of an instance to issue decisions on it. */
+/** What the registry must know of an instance to issue decisions on it. `target` is for people: no secret, no credentials. */
 export type RosterInstance = { readonly id: string; readonly target: string; readonly weight: number };
 
 /** Identity of a pool's instance list. Later (version, then deployedAt) wins; both come from outside, never from an isolate's clock. */
@@ -10,9 +10,16 @@ export type Roster = RosterKey & {
   readonly instances: readonly RosterInstance[];
 };
 
-/** Cursor positions `from` … `from + count - 1`; position p belongs to instance p mod n of the roster it was issued for. */
+/** Most positions in one lease. */
+export const POSITIONS_MAX = 256;
+
+/**
+ * Cursor positions `from` … `from + count - 1`; position p belongs to instance p mod n of roster `rosterVersion`.
+ * `leaseId` is `{epoch}.{number}`: the epoch counts the object's restarts, so no id ever comes twice.
+ */
 export type PositionRange = {
   readonly leaseId: string;
+  readonly rosterVersion: number;
   readonly from: number;
   readonly count: number;
 };
@@ -22,46 +29,63 @@ export type RangeReport = PositionRange & { readonly used: number; readonly done
 
 export type LeaseCall = {
   readonly isolateId: string;
+  /** Counts up with every call of this isolate: the same id again gets the same reply, an older one no new positions. */
+  readonly callId: number;
   readonly rosterKey: RosterKey;
   /** Sent only after the registry answered `roster_wanted`. */
   readonly roster?: Roster;
   readonly reports: readonly RangeReport[];
   /** This isolate's own in-flight requests, absolute and whole: a lost or repeated report changes nothing. Instances at 0 are left out. */
   readonly inFlight: readonly (readonly [instanceId: string, requests: number])[];
-  /** WebSockets passed through since the last report: their end is never seen. */
+  /** WebSockets passed through since the last answered report: their end is never seen. */
   readonly uncounted: number;
-  /** Positions wanted now, 0 to 256 (round-robin). */
+  /** Positions wanted now, 0 to POSITIONS_MAX (round-robin). */
   readonly want: number;
   /** Whether the object shall decide for one request that waits (least-connections). */
   readonly pick: boolean;
+  /** Instances this isolate skips just now: not picked while there is another. */
+  readonly avoid: readonly string[];
 };
 
 export type LeaseReply =
   | {
       readonly kind: "leased";
-      /** How long positions may be spent, counted from before the call was made. */
+      /** `validMs`: how long positions may be spent, counted from before the call was made. */
       readonly range?: PositionRange & { readonly validMs: number };
       /** The instance decided for the waiting request; already counted as this isolate's. */
       readonly pick?: string;
-      /** In-flight of all other isolates per instance. */
+      /** In-flight of all other isolates per instance; instances at 0 are left out. */
       readonly others: readonly (readonly [instanceId: string, requests: number])[];
       readonly isolates: number;
       readonly renewAfterMs: number;
     }
   /** The registry does not know this roster: call again with it. */
   | { readonly kind: "roster_wanted" }
-  /** The registry already decides on a later roster: read the configuration again. */
-  | { readonly kind: "roster_outdated" };
+  /** The registry already decides on a later roster, of configuration `configVersion`. */
+  | { readonly kind: "roster_outdated"; readonly configVersion: number };
 
-/** GET /balancer/status, one pool. Counters are since the pool's registry was created; ages in ms. */
+/** Most entries in each list of a RegistryStatus. */
+export const STATUS_ENTRIES_MAX = 1_000;
+
+/**
+ * GET /balancer/status, one pool. Counters are since the pool's registry was created; what happened in the last seconds before
+ * a crash of the object may be missing from them. Ages in ms. Lists hold at most STATUS_ENTRIES_MAX entries, oldest first.
+ */
 export type RegistryStatus = {
   readonly pool: string;
   readonly strategy: string;
+  /** Counts changes of the instance list; 0 while no isolate has called yet. */
   readonly rosterVersion: number;
   readonly configVersion: number;
+  /** Positions handed out, one handed out again counted again: `issued - reissued` is how many different ones. */
   readonly issued: number;
+  readonly reissued: number;
   readonly used: number;
-  readonly outstanding: readonly (PositionRange & { readonly isolateId: string; readonly used: number; readonly ageMs: number })[];
+  readonly outstanding: readonly (PositionRange & {
+    readonly isolateId: string;
+    readonly used: number;
+    readonly ageMs: number;
+  })[];
   readonly awaitingReissue: readonly { readonly from: number; readonly count: number }[];
   readonly isolates: readonly { readonly isolateId: string; readonly ageMs: number; readonly inFlight: number }[];
   readonly staleness: { readonly renewAfterMs: number; readonly oldestReportMs: number };

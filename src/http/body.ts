@@ -1,11 +1,11 @@
 // Reads a control-surface body through its schema. Refuses what is too large, not JSON (with the position) or misshapen (with every path).
 
 import * as v from "valibot";
-import type { ConfigProblem } from "../contracts/config.ts";
+import { listProblems } from "../contracts/problems.ts";
 import { HttpError } from "./http-error.ts";
+import { jsonErrorPosition } from "./json-error-position.ts";
 
 const BODY_BYTES_MAX = 1_048_576;
-const PROBLEMS_MAX = 50;
 
 /** The body as `schema` sees it. Throws HttpError 413, 415, 400 malformed_json or 400 invalid_body. */
 export async function readBody<S extends v.GenericSchema>(request: Request, schema: S): Promise<v.InferOutput<S>> {
@@ -28,21 +28,11 @@ export async function readJson(request: Request, mediaTypes: readonly string[]):
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (error) {
-    const position = jsonErrorPosition(error, text);
+  } catch {
+    const position = jsonErrorPosition(text);
     throw new HttpError("malformed_json", `not JSON at position ${position}`, { position });
   }
 }
-
-/** The path of a valibot issue as `routes[3].pool`. */
-export const listProblems = (issues: readonly v.BaseIssue<unknown>[]): ConfigProblem[] =>
-  issues.slice(0, PROBLEMS_MAX).map((issue) => ({ path: pathOf(issue), message: issue.message }));
-
-const pathOf = (issue: v.BaseIssue<unknown>): string =>
-  (issue.path ?? []).reduce((path, { key }) => {
-    if (typeof key === "number") return `${path}[${key}]`;
-    return path === "" ? String(key) : `${path}.${String(key)}`;
-  }, "");
 
 async function readText(request: Request): Promise<string> {
   const declared = Number(request.headers.get("Content-Length") ?? 0);
@@ -59,9 +49,3 @@ async function readText(request: Request): Promise<string> {
 }
 
 const tooLarge = () => new HttpError("body_too_large", `at most ${BODY_BYTES_MAX} bytes`, { bytesMax: BODY_BYTES_MAX });
-
-/** V8 names the position except when the text simply ends. */
-function jsonErrorPosition(error: unknown, text: string): number {
-  const named = error instanceof SyntaxError ? /at position (\d+)/.exec(error.message)?.[1] : undefined;
-  return named === undefined ? text.length : Number(named);
-}

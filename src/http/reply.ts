@@ -1,6 +1,6 @@
 // Turns outcomes into responses: JSON, RFC 9457 problem documents, and plain pages for browsers. Says nothing internal.
 
-import { type Refusal, type Result, statusOf, titleOf } from "../contracts/refusals.ts";
+import { type Refusal, type RefusalCode, type Result, statusOf, titleOf } from "../contracts/refusals.ts";
 import { refusalPage } from "./refusal-page.ts";
 import { requestIdOf } from "./request-id.ts";
 
@@ -8,7 +8,8 @@ export type ReplyOptions = { readonly status?: number; readonly headers?: Header
 
 /** Answers a control-surface call: the value as JSON (200 unless told otherwise), or the refusal as a problem. */
 export function reply<T>(request: Request, result: Result<T>, options: ReplyOptions = {}): Response {
-  if (!result.ok) return problem(result, { requestId: requestIdOf(request), html: prefersHtml(request.headers.get("Accept")) });
+  if (!result.ok)
+    return problem(result, { requestId: requestIdOf(request), html: prefersHtml(request.headers.get("Accept")) });
   const headers = new Headers(options.headers);
   headers.set("Content-Type", "application/json");
   headers.set("Cache-Control", "no-store");
@@ -19,6 +20,9 @@ export function reply<T>(request: Request, result: Result<T>, options: ReplyOpti
 /** Statuses a person may meet in a browser and gets a page for (L55 to L59). */
 const PAGES = new Set([401, 403, 404, 429, 502, 503, 504]);
 
+/** Document 001's refusals: exactly their text and nothing else (R18, R31). */
+const PLAIN: ReadonlySet<RefusalCode> = new Set(["no_backend_discovered", "all_backends_failed"]);
+
 type ProblemOptions = { readonly requestId: string; readonly html: boolean; readonly headers?: HeadersInit };
 
 /** An RFC 9457 document with a stable `code`; a browser gets a page that says the same. */
@@ -27,6 +31,10 @@ export function problem(refusal: Refusal, options: ProblemOptions): Response {
   const headers = new Headers(options.headers);
   headers.set("Cache-Control", "no-store");
   headers.set("X-Request-Id", options.requestId);
+  if (PLAIN.has(refusal.code)) {
+    headers.set("Content-Type", "text/plain;charset=UTF-8");
+    return new Response(titleOf(refusal.code), { status, headers });
+  }
   if (options.html && PAGES.has(status)) {
     headers.set("Content-Type", "text/html; charset=utf-8");
     headers.set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");

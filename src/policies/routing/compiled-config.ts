@@ -30,17 +30,19 @@ export type CompiledPool = {
 };
 
 export type CompiledRoute = {
+  /** As configured; `exposed:{pool}` for the route an exposed pool brings along. */
   readonly id: string;
   readonly pool: CompiledPool;
   readonly auth: "none" | "optional" | "required" | "admin";
+  /** Absent where the route holds for every visitor. */
   readonly session?: SessionCondition;
+  /** Patterns as configured. */
   readonly host?: string;
   readonly path?: string;
-  /** Whether the route names a path, so that a session rule without one can go before it at `/`. */
   readonly priority: number;
   /** Total order of all routes: the lowest matching rank wins. */
   readonly rank: number;
-  /** Characters of the path cut before forwarding (0: forwarded byte for byte). */
+  /** Characters of the path cut before forwarding (0: forwarded byte for byte). What remains is empty for the prefix itself. */
   readonly stripLength: number;
   readonly sessionFreshnessMs: number;
   readonly timeoutMs: number;
@@ -55,6 +57,8 @@ export type CompiledRoute = {
 
 /** Hosts in forms a request can be looked up by. Filled by compile-config.ts, read by match-route.ts only. */
 export type RouteTable = {
+  /** The main domain and the loopback names that stand for it. */
+  readonly mainHosts: ReadonlySet<string>;
   readonly exactHosts: ReadonlyMap<string, PathTable>;
   /** `.suffix` of a `*.suffix` pattern. */
   readonly wildcardHosts: ReadonlyMap<string, PathTable>;
@@ -62,10 +66,14 @@ export type RouteTable = {
 };
 
 export type PathTable = {
+  /** The best rank of any route in here: a table that can't win isn't searched. */
+  readonly lowestRank: number;
   /** Full path → routes that match exactly it. */
   readonly exact: ReadonlyMap<string, readonly CompiledRoute[]>;
   /** Prefix without its `/*` → routes that match it and all below. */
   readonly prefixes: ReadonlyMap<string, readonly CompiledRoute[]>;
+  /** 1 at every length some prefix has: only at those a slice of the path is made and looked up. */
+  readonly prefixLengths: Uint8Array;
   /** Routes without a path. */
   readonly any: readonly CompiledRoute[];
 };

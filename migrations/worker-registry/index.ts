@@ -1,0 +1,8 @@
+// The WorkerRegistry object's schema, in order. Append only.
+
+import type { Migration } from "../../durable-objects/migrate.ts";
+import rosterAndCursor from "./0001_roster-and-cursor.sql";
+
+export const workerRegistryMigrations: readonly Migration[] = [
+  { number: 1, name: "roster-and-cursor", sql: rosterAndCursor },
+];

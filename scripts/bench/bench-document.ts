@@ -1,0 +1,34 @@
+// The configuration document the plane is measured with: one route per pool, the routes told apart by their paths.
+
+import type { ConfigDocument } from "../../src/contracts/config.ts";
+import { BACKEND_BINDINGS, ECHO_BINDING } from "./bench-workers.ts";
+
+/** Where each pool is reached. */
+export const PATHS = {
+  leastConnections: "/lc/page",
+  roundRobin: "/rr/page",
+  origins: "/origins/page",
+  echo: "/echo/page",
+} as const;
+
+const boundInstances = BACKEND_BINDINGS.map((binding, index) => ({ id: `bench-${index + 1}`, binding }));
+
+export const benchDocument = (origins: readonly string[], sampleRate: number): ConfigDocument => ({
+  log: { sampleRate },
+  pools: {
+    bench: { strategy: "least-connections", instances: boundInstances },
+    "bench-rr": { strategy: "round-robin", instances: boundInstances },
+    origins: {
+      strategy: "least-connections",
+      instances: origins.map((url, index) => ({ id: `origin-${index + 1}`, url })),
+    },
+    echo: { instances: [{ id: "echo", binding: ECHO_BINDING }] },
+  },
+  routes: [
+    // A least-connections pool relays WebSockets unless told otherwise, and no socket is opened here.
+    { id: "least-connections", path: "/lc/*", pool: "bench", webSocket: "pass" },
+    { id: "round-robin", path: "/rr/*", pool: "bench-rr" },
+    { id: "origins", path: "/origins/*", pool: "origins", webSocket: "pass" },
+    { id: "echo", path: "/echo/*", pool: "echo" },
+  ],
+});

@@ -1,0 +1,181 @@
+// What a request costs the objects at saturation: calls by class and method, and commits. A run of its own, never timed: the plane
+// runs as always, but its objects are hosted by counted-objects.ts and workerd's commits are written down.
+
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { PATHS } from "./bench-document.ts";
+import { type BenchPlane, configure, launchBenchPlane, type PlaneSecrets } from "./bench-plane.ts";
+import type { Ending } from "./bench-process.ts";
+import { openSessions, visitWithAll, waitForDescriptors } from "./bench-sessions.ts";
+import type { BenchWorkers } from "./bench-workers.ts";
+import { readCommitTimes, traceCommand } from "./commit-trace.ts";
+import { FLEET_SIZE, ISOLATES } from "./contenders.ts";
+import { type CookieFile, type LoadGenerator, writeCookies } from "./drive-load.ts";
+import { findFreePorts } from "./free-ports.ts";
+import { ask } from "./loopback-client.ts";
+import { tracerOf } from "./process-facts.ts";
+
+export type CostRow = {
+  readonly name: string;
+  readonly requests: number;
+  readonly requestsPerSecond: number;
+  readonly errors: number;
+  /** RPC calls, alarms not among them. */
+  readonly callsPerRequest: number;
+  readonly alarmsPerRequest: number;
+  /** Undefined where strace can't be used. */
+  readonly commitsPerRequest: number | undefined;
+  /** `Class.method` → calls per request. */
+  readonly calls: Readonly<Record<string, number>>;
+};
+
+export type CountingPlan = {
+  readonly folder: string;
+  readonly workers: BenchWorkers;
+  readonly secrets: PlaneSecrets;
+  readonly origins: readonly string[];
+  readonly sampleRate: number;
+  readonly sessions: number;
+  readonly generator: LoadGenerator;
+  readonly print: (line: string) => void;
+};
+
+/** Long enough for what happens once a second to show. */
+const WINDOW_SECONDS = 10;
+/** Before each window, so that what starts up with the load isn't counted. */
+const SETTLE_SECONDS = 2;
+/** After each window: what requests left to be done in the background belongs to them. */
+const TAIL_MS = 1_000;
+/** From this age on an isolate reads a session anew; before it, windows would show too few calls. */
+const SNAPSHOT_AGED_MS = 61_000;
+
+type Counted = {
+  readonly plane: BenchPlane;
+  readonly host: number;
+  readonly one: CookieFile;
+  readonly many: CookieFile;
+  /** The cookies of `many`. */
+  readonly sessions: readonly string[];
+};
+type Window = {
+  readonly name: string;
+  readonly ports: readonly number[];
+  readonly path: string;
+  readonly cookies: CookieFile;
+};
+type Measured = Omit<CostRow, "commitsPerRequest"> & { readonly from: number; readonly to: number };
+
+export async function countCosts(plan: CountingPlan, outer: Ending): Promise<readonly CostRow[]> {
+  const traceFile = path.join(plan.folder, "commits.trace");
+  const trace = await traceCommand(traceFile);
+  const ending = new AsyncDisposableStack();
+  outer.defer(() => ending.disposeAsync());
+  const counted = await launchCounted(plan, trace, ending);
+  const tracer = tracerOf(counted.plane.pid);
+  const measured = await measureAll(counted, plan);
+  // The trace is complete only when workerd has ended.
+  await ending.disposeAsync();
+  const commits = trace === undefined ? undefined : await readCommitTimes(traceFile, tracer);
+  return measured.map(({ from, to, ...row }) => ({
+    ...row,
+    commitsPerRequest: commits && commits.filter((at) => at >= from && at <= to).length / row.requests,
+  }));
+}
+
+async function launchCounted(
+  plan: CountingPlan,
+  trace: readonly string[] | undefined,
+  ending: Ending,
+): Promise<Counted> {
+  const { folder, workers, secrets, print } = plan;
+  const [host = 0, ...ports] = await findFreePorts(1 + FLEET_SIZE);
+  const plane = await launchBenchPlane(
+    {
+      folder,
+      secrets,
+      plane: workers.plane,
+      backends: workers.backends,
+      ports,
+      fleets: [],
+      host: { worker: workers.countedObjects, port: host },
+      ...(trace && { under: trace }),
+    },
+    ending,
+  );
+  await configure(plane, plan.origins, plan.sampleRate);
+  print(`counting: opens ${plan.sessions} sessions`);
+  const sessions = await openSessions(plane, plan.sessions);
+  return {
+    plane,
+    host,
+    sessions,
+    one: writeCookies(path.join(folder, "one.cookies"), sessions.slice(0, 1)),
+    many: writeCookies(path.join(folder, "many.cookies"), sessions),
+  };
+}
+
+async function measureAll(counted: Counted, plan: CountingPlan): Promise<readonly Measured[]> {
+  const { plane, many, sessions } = counted;
+  plan.print("counting: shows every session to every isolate");
+  await visitWithAll({ pid: plane.pid, ports: plane.ports, path: PATHS.leastConnections, cookies: sessions });
+  const agedAt = Date.now() + SNAPSHOT_AGED_MS;
+  const rows: Measured[] = [];
+  for (const window of windowsOf(counted)) {
+    if (window.cookies === many) await delay(Math.max(0, agedAt - Date.now()));
+    plan.print(`counting: ${window.name}`);
+    rows.push(await countWindow(counted, window, plan));
+  }
+  return rows;
+}
+
+/** Those of many sessions last, when what isolates remember of them has aged. */
+function windowsOf({ plane, one, many }: Counted): readonly Window[] {
+  const { leastConnections, roundRobin } = PATHS;
+  const single = { ports: plane.ports.slice(0, 1), isolates: "1 isolate" };
+  const several = { ports: plane.ports.slice(1), isolates: `${ISOLATES} isolates` };
+  const of = ({ ports, isolates }: typeof single, path: string, cookies: CookieFile): Window => {
+    const strategy = path === roundRobin ? "round-robin" : "least-connections";
+    const who = cookies.count === 1 ? "1 session" : `${cookies.count} sessions`;
+    return { name: `${strategy}, ${who}, ${isolates}`, ports, path, cookies };
+  };
+  return [
+    of(single, leastConnections, one),
+    of(single, roundRobin, one),
+    of(several, leastConnections, one),
+    of(several, roundRobin, one),
+    of(single, leastConnections, many),
+    of(several, leastConnections, many),
+  ];
+}
+
+async function countWindow({ plane, host }: Counted, window: Window, { generator }: CountingPlan): Promise<Measured> {
+  const { name, ...load } = window;
+  await waitForDescriptors(plane.pid);
+  await generator.drive({ ...load, seconds: SETTLE_SECONDS });
+  const before = await readCounts(host);
+  const from = Date.now();
+  const { requests, requestsPerSecond, errors } = await generator.drive({ ...load, seconds: WINDOW_SECONDS });
+  await delay(TAIL_MS);
+  const to = Date.now();
+  const after = await readCounts(host);
+  const made = Object.entries(after)
+    .map(([method, count]) => [method, count - (before[method] ?? 0)] as const)
+    .filter(([, count]) => count > 0);
+  const total = (alarms: boolean) =>
+    made.filter(([method]) => method.endsWith(".alarm") === alarms).reduce((sum, [, count]) => sum + count, 0);
+  return {
+    name,
+    requests,
+    requestsPerSecond,
+    errors,
+    callsPerRequest: total(false) / requests,
+    alarmsPerRequest: total(true) / requests,
+    calls: Object.fromEntries(made.map(([method, count]) => [method, count / requests])),
+    from,
+    to,
+  };
+}
+
+async function readCounts(port: number): Promise<Readonly<Record<string, number>>> {
+  return JSON.parse((await ask({ port, path: "/" })).body) as Readonly<Record<string, number>>;
+}

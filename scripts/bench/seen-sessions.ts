@@ -1,0 +1,36 @@
+// Keeps isolates in the state they have under a lasting load: each has read every session, and none so long ago that it would
+// have to ask before it answers. A load that comes and goes in windows would otherwise measure its own pauses.
+
+import { setTimeout as delay } from "node:timers/promises";
+import { PATHS } from "./bench-document.ts";
+import type { BenchPlane } from "./bench-plane.ts";
+import { visitWithAll } from "./bench-sessions.ts";
+
+/** From this age on an isolate reads a session before it answers for it; under lasting load it has done so long before. */
+const UNREAD_MS_MAX = 600_000;
+const WINDOW_MS = 60_000;
+const MARGIN_MS = 1_000;
+
+export class SeenSessions {
+  readonly #plane: BenchPlane;
+  readonly #cookies: readonly string[];
+  /** Port → when its isolate began to read all sessions. */
+  readonly #seenAt = new Map<number, number>();
+
+  constructor(plane: BenchPlane, cookies: readonly string[]) {
+    this.#plane = plane;
+    this.#cookies = cookies;
+  }
+
+  /** Returns when the isolates on `ports` know every session and will for the next minute. */
+  async ensure(ports: readonly number[]): Promise<void> {
+    for (const port of ports) {
+      const unreadAt = (this.#seenAt.get(port) ?? Number.NEGATIVE_INFINITY) + UNREAD_MS_MAX;
+      if (Date.now() < unreadAt - WINDOW_MS) continue;
+      // Earlier than that, what is remembered would just be used again.
+      await delay(Math.max(0, unreadAt + MARGIN_MS - Date.now()));
+      this.#seenAt.set(port, Date.now());
+      await visitWithAll({ pid: this.#plane.pid, ports: [port], path: PATHS.leastConnections, cookies: this.#cookies });
+    }
+  }
+}

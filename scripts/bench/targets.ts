@@ -1,0 +1,79 @@
+// What the plane must reach, and whether it did. Pure: from rows of numbers to verdicts.
+
+import type { AddedLatency } from "./added-latency.ts";
+import { type ContenderName, type GroupName, LIMIT, PER_REQUEST, PLANE } from "./contenders.ts";
+import type { CostRow } from "./count-costs.ts";
+import type { Row, Sample } from "./play-rounds.ts";
+import { pairedRatios, type Spread, spreadOf } from "./statistics.ts";
+
+export const TARGETS = {
+  ofLimitMin: 0.85,
+  timesPerRequestMin: 7,
+  addedP50MsMax: 0.1,
+  callsPerRequestMax: 0.03,
+  commitsPerRequestMax: 0.01,
+  matchMedianNsMax: 5_000,
+} as const;
+
+export type Verdict = { readonly target: string; readonly value: number; readonly met: boolean };
+export type Matching = { readonly routes: number; readonly medianNs: number };
+
+export type Findings = {
+  readonly rows: readonly Row[];
+  readonly latencies: readonly AddedLatency[];
+  readonly costs: readonly CostRow[];
+  readonly matching: readonly Matching[];
+};
+
+/** The group of origins has no target of its own. */
+const BINDING_GROUPS: readonly GroupName[] = ["1x1", "1xN", "4x1", "4xN"];
+
+export function judgeFindings(findings: Findings): readonly Verdict[] {
+  const { rows, latencies, costs, matching } = findings;
+  const { ofLimitMin, timesPerRequestMin, addedP50MsMax, callsPerRequestMax, commitsPerRequestMax, matchMedianNsMax } =
+    TARGETS;
+  return [
+    ...BINDING_GROUPS.flatMap((group) => [
+      ...ratioVerdict(rows, { group, to: LIMIT, min: ofLimitMin }),
+      ...ratioVerdict(rows, { group, to: PER_REQUEST, min: timesPerRequestMin }),
+    ]),
+    ...latencies
+      .filter(({ group }) => BINDING_GROUPS.includes(group))
+      .map(({ group, addedP50Ms }) => atMost(`${group}: added p50 at half load, ms`, addedP50Ms.median, addedP50MsMax)),
+    ...costs.flatMap(({ name, callsPerRequest, commitsPerRequest }) => [
+      atMost(`${name}: object calls per request`, callsPerRequest, callsPerRequestMax),
+      ...(commitsPerRequest === undefined
+        ? []
+        : [atMost(`${name}: commits per request`, commitsPerRequest, commitsPerRequestMax)]),
+    ]),
+    ...matching
+      .filter(({ routes }) => routes >= 1_000)
+      .map(({ routes, medianNs }) => atMost(`${routes} routes: median of one match, ns`, medianNs, matchMedianNsMax)),
+  ];
+}
+
+type Ratio = { readonly group: GroupName; readonly to: ContenderName; readonly min: number };
+
+function ratioVerdict(rows: readonly Row[], { group, to, min }: Ratio): readonly Verdict[] {
+  const plane = findRow(rows, group, PLANE);
+  const base = findRow(rows, group, to);
+  if (plane === undefined || base === undefined) return [];
+  const { median } = rateRatio(plane, base);
+  return [{ target: `${group}: plane ÷ ${to} ≥ ${min}`, value: median, met: median >= min }];
+}
+
+const atMost = (what: string, value: number, max: number): Verdict => ({
+  target: `${what} ≤ ${max}`,
+  value,
+  met: value <= max,
+});
+
+export const findRow = (rows: readonly Row[], group: GroupName, contender: ContenderName): Row | undefined =>
+  rows.find((row) => row.group === group && row.contender === contender);
+
+const ratesOf = ({ samples }: Row): readonly number[] => samples.map(({ requestsPerSecond }) => requestsPerSecond);
+const cpuOf = ({ samples }: Row): readonly number[] =>
+  samples.map(({ cpuMicrosPerRequest }: Sample) => cpuMicrosPerRequest ?? Number.NaN);
+
+export const rateRatio = (row: Row, base: Row): Spread => spreadOf(pairedRatios(ratesOf(row), ratesOf(base)));
+export const cpuRatio = (row: Row, base: Row): Spread => spreadOf(pairedRatios(cpuOf(row), cpuOf(base)));

@@ -1,0 +1,99 @@
+// The steps of a start, in order, and their undoing: prepare everything, launch workerd, serve until told to stop.
+// Whatever way it ends, nothing that was started outlives it.
+
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { announcement } from "./announcement.ts";
+import { bundleWorkers } from "./bundle-workers.ts";
+import { assertPortsFree, portsOf } from "./ports.ts";
+import { type PreparedPlane, preparePlane } from "./prepare-plane.ts";
+import { waitUntilServing } from "./readiness.ts";
+import { endOrphans, removeRunFile, writeRunFile } from "./run-file.ts";
+import type { Environment, StartOptions } from "./start-options.ts";
+import { StartProblem } from "./start-problem.ts";
+import { openStateFolder, type StateFolder } from "./state-folder.ts";
+import { edgeName, workerdConfig } from "./workerd-config.ts";
+import { launchWorkerd, type WorkerdProcess } from "./workerd-process.ts";
+
+export type PlaneOptions = StartOptions & {
+  /** The checkout, absolute. */
+  readonly root: string;
+  readonly environment: Environment;
+};
+
+/** Signals that end workerd at the same time as they reach us: Ctrl-C goes to every process of the terminal's group. */
+const SHARED_SIGNALS: readonly string[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+const SHARED_SIGNAL_MS = 250;
+
+/** Serves until `stop` aborts. Throws a StartProblem for everything the caller can put right, and if workerd ends by itself. */
+export async function launchPlane(options: PlaneOptions, stop: AbortSignal): Promise<void> {
+  const state = openStateFolder(options.stateDir);
+  try {
+    await endOrphans(state.runFile);
+    const ports = portsOf(options.port, options.isolates);
+    const plane = preparePlane({ ...options, stateIsEmpty: state.isEmpty });
+    await assertPortsFree(ports);
+    await build(plane, ports, state);
+    if (!stop.aborted) await serve({ plane, ports, state, stop });
+  } finally {
+    state.release();
+  }
+}
+
+const configOf = (state: StateFolder): string => path.join(state.build, "config.capnp");
+
+async function build({ plane, backends }: PreparedPlane, ports: readonly number[], state: StateFolder): Promise<void> {
+  await bundleWorkers([plane, ...backends], state.build);
+  writeFileSync(configOf(state), workerdConfig({ plane, backends, ports, objects: state.objects }), { mode: 0o600 });
+}
+
+type Service = {
+  readonly plane: PreparedPlane;
+  readonly ports: readonly number[];
+  readonly state: StateFolder;
+  readonly stop: AbortSignal;
+};
+
+async function serve({ plane, ports, state, stop }: Service): Promise<void> {
+  const workerd = launchWorkerd({
+    configFile: configOf(state),
+    sockets: ports.map((_, index) => edgeName(index)),
+    secrets: plane.secrets,
+    record: (pid) => writeRunFile(state.runFile, [{ pid, name: "workerd" }]),
+  });
+  process.once("exit", workerd.kill);
+  try {
+    const over = Promise.race([aborted(stop), failed(workerd, ports, stop)]);
+    await Promise.race([announceWhenReady(workerd, { plane, ports, state, stop }), over]);
+    await over;
+  } finally {
+    await workerd.end();
+    removeRunFile(state.runFile);
+  }
+}
+
+async function announceWhenReady(workerd: WorkerdProcess, { plane, ports, state, stop }: Service): Promise<void> {
+  if (!(await workerd.listening)) return;
+  await waitUntilServing(ports, stop);
+  if (stop.aborted) return;
+  const lines = announcement({ ports, stateDir: state.dir, secret: plane.secret, app: plane.app });
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+/** Resolves when asked to stop. */
+async function aborted(stop: AbortSignal): Promise<void> {
+  if (!stop.aborted) await once(stop, "abort");
+}
+
+/** Rejects when workerd ends although nobody asked; never resolves before `stop` aborts. */
+async function failed(workerd: WorkerdProcess, ports: readonly number[], stop: AbortSignal): Promise<void> {
+  const how = await workerd.ended;
+  // Whichever of us hears of a shared signal first, it was a request to stop.
+  if (SHARED_SIGNALS.includes(how)) await Promise.race([aborted(stop), delay(SHARED_SIGNAL_MS)]);
+  if (stop.aborted) return;
+  // Someone may have taken a port since it was checked.
+  if (!(await workerd.listening)) await assertPortsFree(ports);
+  throw new StartProblem(`workerd ended by itself (${how})`);
+}

@@ -1,0 +1,33 @@
+// One JSON line per request, for `wrangler tail` and for people. Holds no header values but the request's own id:
+// secrets and cookies cannot get in (D16).
+
+export type AccessLine = {
+  readonly requestId: string;
+  readonly method: string;
+  readonly host: string;
+  /** Without the query, which may hold tokens. */
+  readonly path: string;
+  readonly clientIp: string;
+  readonly status: number;
+  /** Until the response headers. */
+  readonly ms: number;
+  readonly route?: string | undefined;
+  readonly pool?: string | undefined;
+  readonly instance?: string | undefined;
+  readonly tries?: number | undefined;
+  readonly lease?: string | undefined;
+  readonly leaseAgeMs?: number | undefined;
+  readonly configVersion?: number | undefined;
+  readonly stale?: readonly string[] | undefined;
+  readonly failed?: readonly string[] | undefined;
+  readonly why: string;
+};
+
+/** `sampleRate` of 0 to 1 decides at the head; errors are always written. */
+export function writeAccessLine(line: AccessLine, sampleRate: number): void {
+  if (line.status < 500 && sampleRate < 1 && Math.random() >= sampleRate) return;
+  const level = line.status >= 500 ? "error" : "info";
+  const text = JSON.stringify({ level, msg: "request", ...line });
+  if (level === "error") console.error(text);
+  else console.log(text);
+}

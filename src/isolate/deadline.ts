@@ -1,0 +1,22 @@
+// Bounds how long one request waits for something that other requests may be waiting for too.
+// The wait ends, the work goes on: a shared promise must never be cut short by one of its waiters.
+
+export class DeadlineExceeded extends Error {
+  override readonly name = "DeadlineExceeded";
+  constructor(waitMs: number) {
+    super(`no answer within ${waitMs} ms`);
+  }
+}
+
+/** What `work` settles to, or DeadlineExceeded after `waitMs`. The timer belongs to the calling request. */
+export async function withDeadline<T>(work: Promise<T>, waitMs: number): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const expiry = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new DeadlineExceeded(waitMs)), waitMs);
+  });
+  try {
+    return await Promise.race([work, expiry]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,31 @@
+// What this deployment is, read from the environment once per isolate.
+
+import { findText } from "../contracts/bindings.ts";
+
+export type Deployment = {
+  readonly environment: string;
+  /** DEV_MODE: more logging, never less authentication (D76). */
+  readonly verbose: boolean;
+  readonly clientIpSource: "peer" | "cloudflare";
+  readonly trustedHops: number;
+  /** Undefined when unset; "" when set but empty: both mean that no admin call can succeed. */
+  readonly adminSecret: string | undefined;
+  /** Orders rosters of one configuration across deployments; epoch ms, 0 when the platform does not say. */
+  readonly deployedAt: number;
+};
+
+let read: { env: Env; deployment: Deployment } | undefined;
+
+export function deploymentOf(env: Env): Deployment {
+  if (read?.env === env) return read.deployment;
+  const deployment: Deployment = {
+    environment: env.ENVIRONMENT,
+    verbose: env.DEV_MODE === "true",
+    clientIpSource: env.CLIENT_IP_SOURCE === "peer" ? "peer" : "cloudflare",
+    trustedHops: Math.max(0, Math.trunc(Number(env.TRUSTED_HOPS)) || 0),
+    adminSecret: findText(env, "ADMIN_SECRET") ?? findText(env, "ORCHESTRATOR_API_KEY"),
+    deployedAt: Date.parse(env.VERSION.timestamp) || 0,
+  };
+  read = { env, deployment };
+  return deployment;
+}

@@ -1,0 +1,218 @@
+// Picks an instance for each request from what a pool's registry has leased to this isolate: at once while that lasts, else after one
+// call shared by all who wait, else by itself. Counts what is under way. Called by the data plane.
+
+import { callRegistry } from "../objects.ts";
+import { type Barring, barringAt, scanAvailable } from "../policies/balancing/instance-availability.ts";
+import { isSnapshotUsable, pickBySnapshot } from "../policies/balancing/pick-by-snapshot.ts";
+import type { CompiledConfig, CompiledInstance, CompiledPool } from "../policies/routing/compiled-config.ts";
+import { forgetConfig } from "./config-snapshot.ts";
+import { LatestTime } from "./latest-time.ts";
+import { PoolAccount } from "./pool-account.ts";
+import { type Landing, type Lease, type Lifetime, PoolLine } from "./pool-line.ts";
+import { PoolReports } from "./pool-reports.ts";
+import { failSlot, type PoolSlot, restoreSlot } from "./pool-slots.ts";
+
+/** `nowMs`: the isolate's clock, epoch ms. `tried`: instances this request has failed on already. */
+export type SelectScope = {
+  readonly ctx: Lifetime;
+  readonly nowMs: number;
+  readonly tried?: readonly CompiledInstance[];
+};
+
+/**
+ * `how`: the pool's only instance, a leased position, the fleet's snapshot, the object's own pick, or this isolate by itself.
+ * `ageMs`: of what it was decided on, from before the registry was asked; 0 where the registry had no part in it.
+ */
+export type Selection = {
+  readonly instance: CompiledInstance;
+  readonly counter: PoolSlot;
+  readonly how: "only" | "range" | "snapshot" | "object" | "local";
+  readonly ageMs: number;
+};
+
+export type PoolLeasesOptions = {
+  readonly lease: Lease;
+  readonly isolateId: string;
+  /** The registry acts on a later configuration than this isolate. */
+  readonly onOutdated: () => void;
+  /** Epoch ms. */
+  readonly clock: () => number;
+};
+
+/** So many calls may it take until a request that waits gets its position; it also waits 500 ms at most. */
+const ASKS_MAX = 8;
+
+export class PoolLeases {
+  readonly #account: PoolAccount;
+  readonly #line: PoolLine;
+  readonly #reports: PoolReports;
+  readonly #time: LatestTime;
+  /** Where decisions without a position begin; isolates that start together begin apart. */
+  #turn = Math.floor(Math.random() * 1_000);
+
+  constructor({ lease, isolateId, onOutdated, clock }: PoolLeasesOptions) {
+    const account = new PoolAccount(isolateId);
+    this.#account = account;
+    this.#time = new LatestTime(clock, (nowMs) => this.#forgetTimes(nowMs));
+    this.#line = new PoolLine({
+      lease,
+      clock,
+      compose: (pick) => account.compose(pick, clock()),
+      roster: () => account.roster,
+      hear: (reply, call, askedAtMs) => account.hear(reply, call, askedAtMs),
+      hearLate: ({ range }) => range && account.ranges.refuse(range),
+      hearOutdated: (configVersion) => configVersion > account.roster.configVersion && onOutdated(),
+    });
+    this.#reports = new PoolReports({
+      line: this.#line,
+      clock,
+      hasNews: () => account.hasNews(),
+      isBusy: () => account.slots.isBusy(),
+    });
+  }
+
+  /** Takes on the pool as configured now. What is under way goes on and ends on the counters it began on. */
+  bind(pool: CompiledPool, configVersion: number, deployedAt: number): void {
+    if (this.#account.bind(pool, configVersion, deployedAt)) this.#line.reset();
+  }
+
+  /** Undefined when the pool has no instance that was not tried. Never rejects; a promise waits at most 500 ms for the registry. */
+  select(scope: SelectScope): Selection | Promise<Selection | undefined> | undefined {
+    const nowMs = this.#time.see(scope.nowMs);
+    const slots = this.#account.slots.all;
+    const barring = barringAt(slots, scope.tried, nowMs);
+    if (scanAvailable(slots, 0, barring) === -1) return undefined;
+    this.#reports.soon(scope.ctx, nowMs);
+    if (slots.length === 1) return this.#chosen(0, "only", 0);
+    this.#account.countRequest(nowMs, this.#line.renewAfterMs);
+    const selection = this.#fromLease(barring, nowMs);
+    if (selection !== undefined) {
+      if (this.#account.isPrefetchDue() && this.#line.mayAsk(nowMs)) this.#line.ask(scope.ctx);
+      return selection;
+    }
+    // Who has failed once has waited enough: any instance not tried yet will do.
+    if (barring.tried.length > 0) return this.#locally(barring, nowMs);
+    if (!this.#line.isDown(nowMs)) return this.#afterAsking(scope, nowMs);
+    if (this.#line.mayAsk(nowMs)) this.#line.ask(scope.ctx);
+    return this.#locally(barring, nowMs);
+  }
+
+  begin({ counter }: Selection): void {
+    counter.inFlight++;
+    if (counter.promised > 0) counter.promised--;
+  }
+
+  end({ counter }: Selection, ctx: Lifetime): void {
+    if (counter.inFlight > 0) counter.inFlight--;
+    this.#reports.soon(ctx, this.#time.read());
+  }
+
+  /** The instance is passed over from now on: for 1 s, doubling with each further failure up to 30 s. */
+  failed({ counter }: Selection, nowMs: number): void {
+    failSlot(counter, nowMs);
+  }
+
+  succeeded({ counter }: Selection): void {
+    if (counter.failures !== 0) restoreSlot(counter);
+  }
+
+  /** A WebSocket passed through is told apart from what is in flight, for its end will not be seen. */
+  passedSocket(_selection: Selection, ctx: Lifetime): void {
+    this.#account.uncounted++;
+    this.#reports.soon(ctx, this.#time.read());
+  }
+
+  /** Reports about every 5 s until `work` settles, so that a long stream does not lapse in the registry. */
+  renewWhile(work: Promise<unknown>, ctx: Lifetime): void {
+    this.#reports.renewWhile(work, ctx);
+  }
+
+  async #afterAsking(scope: SelectScope, sinceMs: number): Promise<Selection | undefined> {
+    const account = this.#account;
+    account.waiting++;
+    try {
+      for (let asks = 0; asks < ASKS_MAX; asks++) {
+        const flight = this.#line.ask(scope.ctx, account.roster.strategy === "least-connections");
+        const landing = await this.#line.landing(flight, sinceMs);
+        if (landing?.answered !== true) break;
+        const nowMs = this.#time.read();
+        const selection = this.#granted(landing, nowMs) ?? this.#fromLease(this.#barringNow(scope, nowMs), nowMs);
+        if (selection !== undefined) return promise(selection);
+      }
+    } finally {
+      account.waiting--;
+    }
+    const nowMs = this.#time.read();
+    return this.#locally(this.#barringNow(scope, nowMs), nowMs);
+  }
+
+  #barringNow({ tried }: SelectScope, nowMs: number): Barring {
+    return barringAt(this.#account.slots.all, tried, nowMs);
+  }
+
+  /** The object's pick, for whichever of those who waited comes first. */
+  #granted(landing: Landing, nowMs: number): Selection | undefined {
+    const slot = landing.pick === undefined ? undefined : this.#account.slots.find(landing.pick);
+    landing.pick = undefined;
+    return slot && { instance: slot.instance, counter: slot, how: "object", ageMs: nowMs - this.#account.snapshotAtMs };
+  }
+
+  #fromLease(barring: Barring, nowMs: number): Selection | undefined {
+    const { slots, ranges, roster, snapshotAtMs } = this.#account;
+    if (roster.strategy === "round-robin") {
+      const at = ranges.spend(slots.all, barring, nowMs);
+      return this.#chosen(at, "range", nowMs - ranges.askedAtMs);
+    }
+    const ageMs = nowMs - snapshotAtMs;
+    if (!isSnapshotUsable(ageMs, this.#line.renewAfterMs)) return undefined;
+    return this.#chosen(pickBySnapshot(slots.all, { barring, ageMs, start: this.#turn++ }), "snapshot", ageMs);
+  }
+
+  /** Without the registry: in turn, or by this isolate's own requests and whatever the last snapshot is still worth. */
+  #locally(barring: Barring, nowMs: number): Selection | undefined {
+    const { slots, roster, snapshotAtMs } = this.#account;
+    const start = this.#turn++;
+    if (roster.strategy === "round-robin") return this.#chosen(scanAvailable(slots.all, start, barring), "local", 0);
+    return this.#chosen(pickBySnapshot(slots.all, { barring, ageMs: nowMs - snapshotAtMs, start }), "local", 0);
+  }
+
+  #chosen(at: number, how: Selection["how"], ageMs: number): Selection | undefined {
+    const counter = this.#account.slots.all[at];
+    return counter && { instance: counter.instance, counter, how, ageMs };
+  }
+
+  #forgetTimes(nowMs: number): void {
+    this.#account.forgetTimes(nowMs);
+    this.#line.reset();
+    this.#reports.reset();
+  }
+}
+
+/** Requests that waited together choose one after another, before any of them begins: each must see what the others chose. */
+const promise = (selection: Selection): Selection => {
+  selection.counter.promised++;
+  return selection;
+};
+
+const leasesByPool = new Map<string, PoolLeases>();
+/** More than any configuration has; beyond it, pools no longer configured are forgotten. */
+const POOLS_KEPT_MAX = 1_000;
+
+/** This isolate's leases on a pool, as configured now. `deployedAt`: epoch ms, orders rosters of one configuration version. */
+export function poolLeases(env: Env, config: CompiledConfig, pool: CompiledPool, deployedAt: number): PoolLeases {
+  const leases = leasesByPool.get(pool.name) ?? openLeases(env, config, pool.name);
+  leases.bind(pool, config.version, deployedAt);
+  return leases;
+}
+
+/** Each gets an id of its own, for the registry orders calls by it and these count theirs from 1. */
+function openLeases(env: Env, config: CompiledConfig, pool: string): PoolLeases {
+  if (leasesByPool.size >= POOLS_KEPT_MAX) {
+    for (const name of leasesByPool.keys()) if (!config.pools.has(name)) leasesByPool.delete(name);
+  }
+  const lease: Lease = (call) => callRegistry(env, pool, (registry) => registry.lease(call));
+  const isolateId = crypto.randomUUID();
+  const leases = new PoolLeases({ lease, isolateId, onOutdated: forgetConfig, clock: () => Date.now() });
+  leasesByPool.set(pool, leases);
+  return leases;
+}

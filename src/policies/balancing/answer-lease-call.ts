@@ -1,0 +1,110 @@
+// The registry's whole answer to an isolate: books its report, then decides what to lease. Called by the WorkerRegistry object.
+
+import type { LeaseCall, LeaseReply } from "../../contracts/registry.ts";
+import { countPick, hearIsolate, orderOf, othersThan, rememberReply } from "./fleet-load.ts";
+import { issueRange, usePosition } from "./issue-positions.ts";
+import { type LeaseTiming, leaseTiming } from "./lease-timing.ts";
+import { pickLeastConnections } from "./pick-least-connections.ts";
+import { needsReservation, reserveBlock, voidPositions } from "./position-ledger.ts";
+import { lapseOverdue, type RegistryBooks, type StoredRoster } from "./registry-books.ts";
+import { compareRosterKeys, isSameOrder } from "./roster-order.ts";
+import { settleRange } from "./settle-range.ts";
+
+/** An isolate holds two ranges and settles a few; more is not one of ours. */
+const REPORTS_MAX = 16;
+
+/** A call under the roster in force. */
+type Visit = {
+  readonly call: LeaseCall;
+  readonly roster: StoredRoster;
+  readonly nowMs: number;
+  readonly timing: LeaseTiming;
+};
+
+/** The caller makes the books durable, where `roster` or `ledger.mark` changed, before the reply leaves. The same call gets the same reply. */
+export function answerLeaseCall(books: RegistryBooks, call: LeaseCall, nowMs: number): LeaseReply {
+  const roster = judgeRoster(books, call);
+  if ("kind" in roster) return roster;
+  const order = orderOf(books.fleet, call);
+  if (order.kind === "repeated") return order.reply;
+  const isNew = order.kind === "new";
+  if (isNew) hear(books, call, nowMs);
+  const timing = leaseTiming(books.fleet.isolates.size);
+  settle(books, { call, roster, nowMs, timing });
+  lapseOverdue(books, nowMs);
+  return isNew ? grant(books, { call, roster, nowMs, timing }) : leased(books, call, timing);
+}
+
+/** The roster in force when the call is under it, else what to answer. A later roster comes into force here. */
+function judgeRoster(
+  books: RegistryBooks,
+  { rosterKey, roster }: LeaseCall,
+): StoredRoster | Exclude<LeaseReply, { kind: "leased" }> {
+  const current = books.roster;
+  const order = current === undefined ? 1 : compareRosterKeys(rosterKey, current);
+  if (current !== undefined && order === 0) return current;
+  if (current !== undefined && order < 0) return { kind: "roster_outdated", configVersion: current.configVersion };
+  if (roster === undefined || compareRosterKeys(roster, rosterKey) !== 0) return { kind: "roster_wanted" };
+  const isMoved = current === undefined || !isSameOrder(roster, current);
+  if (isMoved) voidPositions(books.ledger);
+  books.roster = { ...roster, version: (current?.version ?? 0) + Number(isMoved) };
+  return books.roster;
+}
+
+function hear(books: RegistryBooks, call: LeaseCall, nowMs: number): void {
+  hearIsolate(books.fleet, call, nowMs);
+  books.uncounted += Math.max(0, call.uncounted);
+}
+
+function settle(books: RegistryBooks, { call, roster, nowMs, timing }: Visit): void {
+  const hearing = {
+    isolateId: call.isolateId,
+    rosterVersion: roster.version,
+    nowMs,
+    rangeLapseMs: timing.rangeLapseMs,
+  };
+  for (const report of call.reports.slice(0, REPORTS_MAX)) settleRange(books.ledger, report, hearing);
+}
+
+function grant(books: RegistryBooks, visit: Visit): LeaseReply {
+  const { call, timing } = visit;
+  const range = call.want > 0 ? issue(books, visit) : undefined;
+  // Read before the pick is counted: that one is this isolate's own.
+  const plain = leased(books, call, timing);
+  const pick = call.pick ? decide(books, visit) : undefined;
+  const reply = {
+    ...plain,
+    ...(range && { range: { ...range, validMs: timing.validMs } }),
+    ...(pick !== undefined && { pick }),
+  };
+  rememberReply(books.fleet, call.isolateId, reply);
+  return reply;
+}
+
+const leased = ({ fleet }: RegistryBooks, { isolateId }: LeaseCall, { renewAfterMs }: LeaseTiming) =>
+  ({ kind: "leased", others: othersThan(fleet, isolateId), isolates: fleet.isolates.size, renewAfterMs }) as const;
+
+function issue(books: RegistryBooks, { call, roster, nowMs, timing }: Visit) {
+  reserve(books);
+  const { isolateId, want } = call;
+  return issueRange(books.ledger, {
+    isolateId,
+    rosterVersion: roster.version,
+    want,
+    nowMs,
+    rangeLapseMs: timing.rangeLapseMs,
+  });
+}
+
+function decide(books: RegistryBooks, { call, roster }: Visit): string | undefined {
+  reserve(books);
+  const { avoid, isolateId } = call;
+  const start = usePosition(books.ledger);
+  const picked = pickLeastConnections({ instances: roster.instances, inFlight: books.fleet.totals, avoid, start });
+  if (picked !== undefined) countPick(books.fleet, isolateId, picked);
+  return picked;
+}
+
+function reserve({ ledger }: RegistryBooks): void {
+  if (needsReservation(ledger)) reserveBlock(ledger);
+}

@@ -1,0 +1,53 @@
+// An instance as operators and registries see it: where it leads, without anything secret. Used for rosters and the admin's listings.
+
+import type { Roster } from "../../contracts/registry.ts";
+import type { CompiledInstance, CompiledPool, Target } from "../routing/compiled-config.ts";
+
+/** Rosters are stored whole in one row, a thousand instances too. */
+const TARGET_LENGTH_MAX = 256;
+
+/** `binding:NAME`, `rpc:NAME` or the URL without user and password. */
+export function describeTarget(target: Target): string {
+  if (target.kind === "binding") return `${target.rpc ? "rpc" : "binding"}:${target.binding}`;
+  return target.base.replace(/^([a-z]+:\/\/)[^/]*@/i, "$1").slice(0, TARGET_LENGTH_MAX);
+}
+
+/** What the registry is told of a pool. */
+export const rosterOf = (pool: CompiledPool, configVersion: number, deployedAt: number): Roster => ({
+  configVersion,
+  deployedAt,
+  strategy: pool.strategy,
+  instances: pool.instances.map((instance) => ({
+    id: instance.id,
+    target: describeTarget(instance.target),
+    weight: instance.weight,
+  })),
+});
+
+/** GET /admin/workers, one row. Nobody probes yet, so all that can be said of an instance is that it is registered. */
+export type InstanceListing = {
+  readonly id: string;
+  readonly target: string;
+  readonly weight: number;
+  readonly region?: string;
+  readonly type?: string;
+  readonly features: readonly string[];
+  readonly status: "registered";
+  /** Over the whole fleet; null when the pool's registry did not answer. */
+  readonly inFlight: number | null;
+};
+
+export const listInstance = (
+  instance: CompiledInstance,
+  inFlight: { readonly [id: string]: number } | undefined,
+): InstanceListing => ({
+  id: instance.id,
+  target: describeTarget(instance.target),
+  weight: instance.weight,
+  ...(instance.region !== undefined && { region: instance.region }),
+  ...(instance.type !== undefined && { type: instance.type }),
+  features: instance.features,
+  status: "registered",
+  // Own keys only: an instance may be called "constructor".
+  inFlight: inFlight === undefined ? null : Object.hasOwn(inFlight, instance.id) ? (inFlight[instance.id] ?? 0) : 0,
+});

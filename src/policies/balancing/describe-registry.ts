@@ -1,0 +1,56 @@
+// A pool's registry as operators see it: GET /balancer/status. Reads the books, changes nothing.
+
+import { type RegistryStatus, STATUS_ENTRIES_MAX } from "../../contracts/registry.ts";
+import { leaseTiming } from "./lease-timing.ts";
+import type { PositionLedger } from "./position-ledger.ts";
+import type { RegistryBooks } from "./registry-books.ts";
+
+export function describeRegistry(
+  pool: string,
+  { roster, ledger, fleet, uncounted }: RegistryBooks,
+  nowMs: number,
+): RegistryStatus {
+  const isolates = [...fleet.isolates];
+  return {
+    pool,
+    strategy: roster?.strategy ?? "round-robin",
+    rosterVersion: roster?.version ?? 0,
+    configVersion: roster?.configVersion ?? 0,
+    issued: ledger.issued,
+    reissued: ledger.reissued,
+    used: ledger.used,
+    outstanding: listOutstanding(ledger, nowMs),
+    awaitingReissue: ledger.free.slice(0, STATUS_ENTRIES_MAX),
+    isolates: isolates.slice(0, STATUS_ENTRIES_MAX).map(([isolateId, { lastSeenMs, inFlight }]) => ({
+      isolateId,
+      ageMs: nowMs - lastSeenMs,
+      inFlight: sum(inFlight.values()),
+    })),
+    staleness: {
+      renewAfterMs: leaseTiming(isolates.length).renewAfterMs,
+      oldestReportMs: Math.max(0, ...isolates.slice(0, 1).map(([, { lastSeenMs }]) => nowMs - lastSeenMs)),
+    },
+    inFlight: Object.fromEntries(fleet.totals),
+    uncounted,
+    instances: roster?.instances ?? [],
+  };
+}
+
+const listOutstanding = (ledger: PositionLedger, nowMs: number): RegistryStatus["outstanding"] =>
+  [...ledger.outstanding.values()]
+    .slice(0, STATUS_ENTRIES_MAX)
+    .map(({ leaseId, rosterVersion, from, count, isolateId, used, issuedAtMs }) => ({
+      leaseId,
+      rosterVersion,
+      from,
+      count,
+      isolateId,
+      used,
+      ageMs: nowMs - issuedAtMs,
+    }));
+
+const sum = (numbers: Iterable<number>): number => {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
+};

@@ -1,0 +1,55 @@
+// Which instances an isolate passes over for now: those that just failed it, and those this request has tried already.
+
+import type { CompiledInstance } from "../routing/compiled-config.ts";
+
+const OUT_MS_MIN = 1_000;
+const OUT_MS_MAX = 30_000;
+
+export type Availability = {
+  readonly instance: CompiledInstance;
+  /** Failures in a row, those while it was out not counted. */
+  readonly failures: number;
+  /** Epoch ms until which the instance is passed over. */
+  readonly outUntilMs: number;
+};
+
+/** `outAfterMs`: instances out until after this time are passed over; Infinity passes over none. */
+export type Barring = { readonly tried: readonly CompiledInstance[]; readonly outAfterMs: number };
+
+const NONE_TRIED: readonly CompiledInstance[] = [];
+
+/** Whom to pass over at `nowMs`. When all that is left is out, being out counts for nothing: a guess beats an error. */
+export function barringAt(
+  instances: readonly Availability[],
+  tried: readonly CompiledInstance[] | undefined,
+  nowMs: number,
+): Barring {
+  const barring = { tried: tried ?? NONE_TRIED, outAfterMs: nowMs };
+  for (const instance of instances) {
+    if (!isBarred(instance, barring)) return barring;
+  }
+  return { tried: barring.tried, outAfterMs: Number.POSITIVE_INFINITY };
+}
+
+export function isBarred(instance: Availability, { tried, outAfterMs }: Barring): boolean {
+  if (instance.outUntilMs > outAfterMs) return true;
+  for (const one of tried) if (one.id === instance.instance.id) return true;
+  return false;
+}
+
+/** First instance from `start` on, going round, that is not barred; -1 when there is none. */
+export function scanAvailable(instances: readonly Availability[], start: number, barring: Barring): number {
+  const n = instances.length;
+  for (let i = 0; i < n; i++) {
+    const at = (start + i) % n;
+    const instance = instances[at];
+    if (instance !== undefined && !isBarred(instance, barring)) return at;
+  }
+  return -1;
+}
+
+/** What a failure at `nowMs` does: out at once for 1 s, doubling with each further one up to 30 s. Requests that fail together count once. */
+export function afterFailure({ failures, outUntilMs }: Pick<Availability, "failures" | "outUntilMs">, nowMs: number) {
+  if (outUntilMs > nowMs) return { failures, outUntilMs };
+  return { failures: failures + 1, outUntilMs: nowMs + Math.min(OUT_MS_MAX, OUT_MS_MIN * 2 ** Math.min(failures, 10)) };
+}

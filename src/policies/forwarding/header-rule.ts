@@ -1,0 +1,77 @@
+// What becomes of each request header on its way to a backend, decided by its name alone.
+
+/** `pass` forwards; `drop` removes; the others are read by the data plane, which decides itself. */
+export type HeaderRule =
+  | "pass"
+  | "drop"
+  | "host"
+  | "cookie"
+  | "connection"
+  | "upgrade"
+  | "credential"
+  | "admin-secret"
+  | "request-id"
+  | "traceparent"
+  | "accept"
+  | "content-length"
+  | "idempotency-key"
+  | "edge";
+
+const NAMED: { readonly [name: string]: HeaderRule } = {
+  host: "host",
+  cookie: "cookie",
+  connection: "connection",
+  upgrade: "upgrade",
+  authorization: "credential",
+  "x-api-key": "credential",
+  "x-admin-secret": "admin-secret",
+  "x-request-id": "request-id",
+  traceparent: "traceparent",
+  accept: "accept",
+  "content-length": "content-length",
+  "idempotency-key": "idempotency-key",
+  // hop-by-hop (RFC 9110 §7.6.1) and credentials meant for a proxy
+  "keep-alive": "drop",
+  "proxy-connection": "drop",
+  "proxy-authorization": "drop",
+  "proxy-authenticate": "drop",
+  te: "drop",
+  trailer: "drop",
+  "transfer-encoding": "drop",
+  // ours: what a client says about itself is never believed
+  forwarded: "drop",
+  "x-real-ip": "drop",
+};
+
+/** `name` is lower-case, as the runtime lists it. Names with `_` that read like ours are dropped with them. */
+export function headerRule(name: string): HeaderRule {
+  // Would be read as a property of every object; no honest client sends it.
+  if (name === "__proto__") return "drop";
+  const spelled = name.includes("_") ? name.replaceAll("_", "-") : name;
+  if (spelled.startsWith("x-session-") || spelled.startsWith("x-signalbox-") || spelled.startsWith("x-forwarded-"))
+    return "drop";
+  if (spelled.startsWith("cf-")) return spelled === name ? "edge" : "drop";
+  const rule = Object.hasOwn(NAMED, spelled) ? NAMED[spelled] : undefined;
+  if (rule === undefined) return "pass";
+  return spelled === name ? rule : "drop";
+}
+
+/** Response headers that end at this hop. */
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** The names a Connection header nominates, lower-case. */
+export const nominatedBy = (connection: string): string[] =>
+  connection
+    .split(",")
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== "");

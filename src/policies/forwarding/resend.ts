@@ -1,0 +1,27 @@
+// Whether a request may be sent again: a refused connection, a reset after sending and garbage look the same here,
+// so whether the first try reached its instance can never be known.
+
+/** RFC 9110 §9.2.2. */
+const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+/** A larger or undeclared body streams through once and is gone. */
+export const RESEND_BODY_BYTES_MAX = 1_048_576;
+
+export type ResendFacts = {
+  readonly method: string;
+  readonly hasIdempotencyKey: boolean;
+  readonly routeAllows: boolean;
+  readonly hasBody: boolean;
+  /** Undefined when the length is not declared. */
+  readonly contentLength: number | undefined;
+};
+
+export function mayResend(facts: ResendFacts): boolean {
+  if (!IDEMPOTENT.has(facts.method) && !facts.hasIdempotencyKey && !facts.routeAllows) return false;
+  return !facts.hasBody || (facts.contentLength !== undefined && facts.contentLength <= RESEND_BODY_BYTES_MAX);
+}
+
+/** How long the next try may wait for headers: the per-try time only where another try could follow. */
+export function tryDeadlineMs(facts: { remainingMs: number; tryTimeoutMs: number; moreTries: boolean }): number {
+  return facts.moreTries ? Math.min(facts.tryTimeoutMs, facts.remainingMs) : facts.remainingMs;
+}

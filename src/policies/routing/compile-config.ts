@@ -1,0 +1,49 @@
+// Compiles a configuration document into what the data plane reads, and names everything in it that can't work (design: "Configuration is data").
+// Pure and total: whatever is unusable is left out, so a document that a later deployment made unfit still serves what works.
+
+import type { Bindings } from "../../contracts/bindings.ts";
+import type { ConfigDocument, ConfigProblem } from "../../contracts/config.ts";
+import { compilePools } from "./compile-pools.ts";
+import { compileRoutes, exposedRoutes, SESSION_FRESHNESS_MS } from "./compile-routes.ts";
+import type { CompiledConfig } from "./compiled-config.ts";
+import { Findings } from "./findings.ts";
+import { buildTable, rankRoutes } from "./route-table.ts";
+import { shadowWarnings } from "./shadow-warnings.ts";
+
+const CONFIG_FRESHNESS_MS = 2_000;
+
+export type CompileInput = {
+  readonly version: number;
+  readonly document: ConfigDocument;
+  readonly bindings: Bindings;
+};
+
+/** `problems` refuse the document, `warnings` don't; either names the field, as `routes[3].pool`. */
+export type Compilation = {
+  readonly config: CompiledConfig;
+  readonly problems: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
+};
+
+export function compileConfig({ version, document, bindings }: CompileInput): Compilation {
+  const findings = new Findings();
+  const pools = compilePools(document.pools, { bindings, findings });
+  const context = { document, pools, findings };
+  const ranked = rankRoutes([...compileRoutes(context), ...exposedRoutes(context)]);
+  if (document.limits !== undefined) findings.warn(["limits"], "is stored, but no limit is enforced yet");
+  const config: CompiledConfig = {
+    version,
+    domain: document.domain,
+    sessionFreshnessMs: document.sessionFreshnessMs ?? SESSION_FRESHNESS_MS,
+    configFreshnessMs: document.configFreshnessMs ?? CONFIG_FRESHNESS_MS,
+    logSampleRate: document.log?.sampleRate ?? 1,
+    pools,
+    routes: ranked.map(({ route }) => route),
+    table: buildTable(ranked, document.domain),
+  };
+  return {
+    config,
+    problems: findings.problems,
+    warnings: [...findings.warnings, ...shadowWarnings(ranked, document.domain)],
+  };
+}

@@ -1,0 +1,149 @@
+// Turns the document's pools into what the data plane selects from. Instances that can't work are left out and named.
+
+import { type Bindings, DISCOVERY_MAX } from "../../contracts/bindings.ts";
+import type { ConfigDocument, InstanceConfig, PoolConfig } from "../../contracts/config.ts";
+import type { CompiledInstance, CompiledPool, Target } from "./compiled-config.ts";
+import { isControlPath } from "./control-paths.ts";
+import type { Findings } from "./findings.ts";
+
+/** Tries per request when nobody says otherwise; discovery tries every backend (R28) within the platform's 32 invocations per request. */
+const ATTEMPTS_DEFAULT = 3;
+const DISCOVERED_ATTEMPTS_MAX = 16;
+
+/** Variables of our own that must never leave as somebody's API key, though their names end like one. */
+const OWN_SECRETS = new Set(["ORCHESTRATOR_API_KEY"]);
+
+export type Surroundings = { readonly bindings: Bindings; readonly findings: Findings };
+
+export const compilePools = (pools: ConfigDocument["pools"], around: Surroundings): Map<string, CompiledPool> =>
+  new Map(Object.entries(pools ?? {}).map(([name, pool]) => [name, compilePool(name, pool, around)]));
+
+function compilePool(name: string, pool: PoolConfig, around: Surroundings): CompiledPool {
+  const { findings } = around;
+  const place = ["pools", name];
+  if ((pool.instances === undefined) === (pool.discover === undefined)) {
+    findings.problem(place, "needs either instances or discover");
+  }
+  if (pool.exposed && isControlPath(`/${name}`)) {
+    findings.problem([...place, "exposed"], `/${name}/* belongs to the control surface`);
+  }
+  adviseOnPool(pool, place, findings);
+  const instances =
+    pool.instances === undefined
+      ? discoverInstances(pool.discover, around.bindings)
+      : compileInstances(pool.instances, place, around);
+  return {
+    name,
+    strategy: pool.strategy === "least-connections" ? "least-connections" : "round-robin",
+    discovered: pool.discover !== undefined,
+    exposed: pool.exposed === true,
+    instances,
+    attemptsMax: attemptsOf(pool, instances.length),
+  };
+}
+
+const attemptsOf = (pool: PoolConfig, instances: number): number =>
+  Math.min(
+    instances,
+    pool.retry?.attempts ?? (pool.discover === undefined ? ATTEMPTS_DEFAULT : DISCOVERED_ATTEMPTS_MAX),
+  );
+
+function adviseOnPool(pool: PoolConfig, place: readonly string[], findings: Findings): void {
+  if (pool.strategy !== undefined && pool.strategy !== "round-robin" && pool.strategy !== "least-connections") {
+    findings.warn([...place, "strategy"], `${pool.strategy} is stored but behaves as round-robin`);
+  }
+  if (pool.health !== undefined) findings.warn([...place, "health"], "is stored, but nobody probes yet");
+  if (pool.retry?.profile === "client-backoff") {
+    findings.warn([...place, "retry", "profile"], "client-backoff is stored but behaves as failover");
+  }
+}
+
+/** PREFIX_1 … PREFIX_100 as far as they are services, gaps allowed (R14, R16). None at all is no fault of the document (R18). */
+const discoverInstances = (prefix: string | undefined, bindings: Bindings): CompiledInstance[] =>
+  prefix === undefined
+    ? []
+    : Array.from({ length: DISCOVERY_MAX }, (_, index) => `${prefix}_${index + 1}`)
+        .filter((binding) => bindings.get(binding) === "service")
+        .map((binding) => ({ id: binding, weight: 1, target: { kind: "binding", binding, rpc: true }, features: [] }));
+
+function compileInstances(
+  instances: readonly InstanceConfig[],
+  pool: readonly string[],
+  around: Surroundings,
+): CompiledInstance[] {
+  const seen = new Set<string>();
+  return instances.flatMap((instance, index) => {
+    const place = [...pool, "instances", index];
+    if (seen.has(instance.id)) {
+      around.findings.problem([...place, "id"], `"${instance.id}" is already the id of another instance of this pool`);
+      return [];
+    }
+    seen.add(instance.id);
+    return compileInstance(instance, place, around);
+  });
+}
+
+/** One instance, or none where it can't work: an instance whose key may not be sent is left out rather than called without. */
+function compileInstance(
+  instance: InstanceConfig,
+  place: readonly (string | number)[],
+  around: Surroundings,
+): CompiledInstance[] {
+  const keyIsFit = checkApiKey(instance.apiKeyEnv, [...place, "apiKeyEnv"], around);
+  const target = compileTarget(instance, place, around);
+  if (target === undefined || !keyIsFit) return [];
+  const { id, weight = 1, features = [], apiKeyEnv, region, type } = instance;
+  return [
+    {
+      id,
+      weight,
+      target,
+      features,
+      ...(apiKeyEnv !== undefined && { apiKeyEnv }),
+      ...(region !== undefined && { region }),
+      ...(type !== undefined && { type }),
+    },
+  ];
+}
+
+function checkApiKey(name: string | undefined, place: readonly (string | number)[], around: Surroundings): boolean {
+  if (name === undefined) return true;
+  if (!name.endsWith("_API_KEY") || OWN_SECRETS.has(name)) {
+    around.findings.problem(place, "must end in _API_KEY and not be a secret of this plane");
+    return false;
+  }
+  if (around.bindings.get(name) !== "text") {
+    around.findings.warn(place, `${name} is not set: requests to this instance answer 503 api_key_unset`);
+  }
+  return true;
+}
+
+function compileTarget(
+  { binding, url, rpc = false }: InstanceConfig,
+  place: readonly (string | number)[],
+  { bindings, findings }: Surroundings,
+): Target | undefined {
+  const refuse = (field: string, why: string): undefined => {
+    findings.problem(field === "" ? place : [...place, field], why);
+  };
+  if ((binding === undefined) === (url === undefined)) return refuse("", "needs either binding or url");
+  if (url !== undefined) {
+    if (rpc) return refuse("rpc", "needs a binding: a url is called over HTTP");
+    const base = baseOf(url);
+    return base === undefined
+      ? refuse("url", "must be http:// or https:// with a host, and no credentials, dot segments, query or fragment")
+      : { kind: "url", base };
+  }
+  const kind = bindings.get(`${binding}`);
+  if (kind === undefined) return refuse("binding", `there is no binding named ${binding}`);
+  if (kind !== "service") return refuse("binding", `${binding} is bound, but not to a service`);
+  return { kind: "binding", binding: `${binding}`, rpc };
+}
+
+/** Scheme, authority and path prefix without a trailing slash. */
+function baseOf(url: string): string | undefined {
+  if (!/^https?:\/\/[^/?#\\@\s]/i.test(url) || /[?#\\@\s]/.test(url) || !URL.canParse(url)) return undefined;
+  if (/\/(?:\.|%2e){1,2}(?=\/|$)/i.test(url)) return undefined;
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname.replace(/\/+$/, "")}`;
+}

@@ -1,0 +1,40 @@
+// How pools balance right now, operators only. Asks every pool's registry at once; one that does not answer spoils nobody else's answer.
+
+import type { IRequestStrict } from "itty-router";
+import { ok, type RefusalCode } from "../contracts/refusals.ts";
+import type { RegistryStatus } from "../contracts/registry.ts";
+import { reply } from "../http/reply.ts";
+import { currentConfig } from "../isolate/config-snapshot.ts";
+import { waitAtMost } from "../isolate/wait-at-most.ts";
+import { callRegistry } from "../objects.ts";
+
+/** Operators can wait longer than traffic, but not for ever. */
+const WAIT_MS_MAX = 2_000;
+
+export type PoolStatus = RegistryStatus | { readonly pool: string; readonly error: RefusalCode };
+
+/** GET /balancer/status: {pools}, one RegistryStatus each, `{pool, error: "object_unavailable"}` where the registry did not answer. */
+export const getBalancerStatus = async (
+  request: IRequestStrict,
+  env: Env,
+  ctx: ExecutionContext,
+): Promise<Response> => {
+  const { pools } = await currentConfig(env, ctx);
+  return reply(request, ok({ pools: await readStatuses(env, [...pools.keys()]) }));
+};
+
+/** In the order asked for; never rejects. */
+export const readStatuses = (env: Env, pools: readonly string[]): Promise<PoolStatus[]> =>
+  Promise.all(pools.map(async (pool) => (await readStatus(env, pool)) ?? { pool, error: "object_unavailable" }));
+
+async function readStatus(env: Env, pool: string): Promise<RegistryStatus | undefined> {
+  try {
+    return await waitAtMost(
+      callRegistry(env, pool, (registry) => registry.status()),
+      WAIT_MS_MAX,
+    );
+  } catch (error) {
+    console.warn(JSON.stringify({ level: "warn", msg: "registry did not answer", pool, error: String(error) }));
+    return undefined;
+  }
+}

@@ -1,0 +1,26 @@
+// GET /version: what runs here (L72). What a Worker cannot know is null, never made up.
+
+import type { IRequestStrict } from "itty-router";
+import manifest from "../../package.json" with { type: "json" };
+import { ok } from "../contracts/refusals.ts";
+import { reply } from "../http/reply.ts";
+import { deploymentOf } from "../isolate/deployment.ts";
+
+/** `uptime` in seconds since this version was deployed or started. */
+export async function getVersion(request: IRequestStrict, env: Env): Promise<Response> {
+  const nowMs = Date.now();
+  return reply(
+    request,
+    ok({
+      version: manifest.version,
+      commit: env.COMMIT === "" ? null : env.COMMIT,
+      deployment: env.VERSION.id,
+      environment: env.ENVIRONMENT,
+      node: null,
+      runtime: navigator.userAgent,
+      uptime: (nowMs - deploymentOf(env).deployedAt) / 1_000,
+      memory: { rss: null, heapTotal: null, heapUsed: null },
+      timestamp: new Date(nowMs).toISOString(),
+    }),
+  );
+}

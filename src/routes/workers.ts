@@ -1,0 +1,21 @@
+// The instances behind every pool, operators only: as configured, with what the fleet has in flight on them.
+
+import type { IRequestStrict } from "itty-router";
+import { ok } from "../contracts/refusals.ts";
+import { reply } from "../http/reply.ts";
+import { currentConfig } from "../isolate/config-snapshot.ts";
+import { listInstance } from "../policies/balancing/describe-instance.ts";
+import { readStatuses } from "./balancer.ts";
+
+/** GET /admin/workers: {pools: [{name, strategy, exposed, discovered, instances}]}; `inFlight` is null where the registry did not answer. */
+export const getWorkers = async (request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Response> => {
+  const pools = [...(await currentConfig(env, ctx)).pools.values()];
+  const names = pools.map(({ name }) => name);
+  const statuses = new Map((await readStatuses(env, names)).map((status) => [status.pool, status]));
+  const listed = pools.map(({ name, strategy, exposed, discovered, instances }) => {
+    const status = statuses.get(name);
+    const inFlight = status !== undefined && "inFlight" in status ? status.inFlight : undefined;
+    return { name, strategy, exposed, discovered, instances: instances.map((one) => listInstance(one, inFlight)) };
+  });
+  return reply(request, ok({ pools: listed }));
+};

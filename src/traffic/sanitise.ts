@@ -1,0 +1,188 @@
+// Reads a request once, refuses what two readers could understand differently, and leaves behind everything
+// a client has no right to say. What comes out is all that later steps know of the request.
+
+import { type Refusal, refuse } from "../contracts/refusals.ts";
+import { bearerToken, sameSecret } from "../http/admin.ts";
+import { chooseRequestId } from "../http/request-id.ts";
+import type { Deployment } from "../isolate/deployment.ts";
+import { type Address, readAddress } from "../policies/forwarding/address.ts";
+import { clientAddress } from "../policies/forwarding/client-address.ts";
+import { type HeaderRule, headerRule, nominatedBy } from "../policies/forwarding/header-rule.ts";
+import { continueTrace } from "../policies/forwarding/trace-context.ts";
+
+const HEADERS_MAX = 100;
+const HEADER_BYTES_MAX = 131_072;
+
+/** A request as the plane believes it. `headers` is what goes to the backend; later steps add to it. */
+export type Incoming = {
+  readonly ok: true;
+  readonly address: Address;
+  readonly method: string;
+  readonly headers: { [name: string]: string };
+  readonly requestId: string;
+  readonly clientIp: string;
+  readonly cookie: string | undefined;
+  readonly accept: string | undefined;
+  readonly contentLength: number | undefined;
+  readonly hasIdempotencyKey: boolean;
+  /** The client asks for a WebSocket (RFC 6455 §4.1). */
+  readonly upgrade: boolean;
+  /** Whether the admin secret was presented, in any of its three headers. */
+  readonly isAdmin: boolean;
+};
+
+/** What one walk over the headers collects. */
+class HeaderWalk {
+  readonly headers: { [name: string]: string } = {};
+  host: string | undefined;
+  cookie: string | undefined;
+  accept: string | undefined;
+  connection: string | undefined;
+  upgrade: string | undefined;
+  requestId: string | undefined;
+  traceparent: string | undefined;
+  contentLength: string | undefined;
+  connectingIp: string | undefined;
+  hasIdempotencyKey = false;
+  isAdmin = false;
+  count = 0;
+  bytes = 0;
+}
+
+export function sanitise(request: Request, deployment: Deployment): Incoming | Refusal {
+  const walk = walkHeaders(request.headers, deployment);
+  if (walk.count > HEADERS_MAX || walk.bytes > HEADER_BYTES_MAX) return refuse("headers_too_large");
+  const address = readAddress(request.url, walk.host ?? "");
+  if (!address.ok) return refuse(address.code);
+  const upgrade = walk.upgrade !== undefined && walk.upgrade.toLowerCase() === "websocket";
+  if (upgrade && request.method !== "GET") return refuse("bad_upgrade");
+  if (walk.connection !== undefined) dropNominated(walk);
+  const clientIp = clientIpOf(request, walk, deployment);
+  const requestId = chooseRequestId(walk.requestId ?? null);
+  setOurs(walk, { address, clientIp, requestId, upgrade });
+  return {
+    ok: true,
+    address,
+    method: request.method,
+    headers: walk.headers,
+    requestId,
+    clientIp,
+    cookie: walk.cookie,
+    accept: walk.accept,
+    contentLength: walk.contentLength === undefined ? undefined : Number(walk.contentLength),
+    hasIdempotencyKey: walk.hasIdempotencyKey,
+    upgrade,
+    isAdmin: walk.isAdmin,
+  };
+}
+
+function walkHeaders(headers: Headers, deployment: Deployment): HeaderWalk {
+  const walk = new HeaderWalk();
+  for (const [name, value] of headers) {
+    walk.count++;
+    walk.bytes += name.length + value.length + 4;
+    const rule = ruleOf(name);
+    if (rule === "pass") walk.headers[name] = value;
+    else if (rule !== "drop") keepOrRead(walk, { name, value, rule }, deployment);
+  }
+  return walk;
+}
+
+type ReadHeader = { readonly name: string; readonly value: string; readonly rule: HeaderRule };
+
+function keepOrRead(walk: HeaderWalk, { name, value, rule }: ReadHeader, deployment: Deployment): void {
+  switch (rule) {
+    case "host":
+      walk.host = value;
+      return;
+    case "cookie":
+      walk.cookie = value;
+      return;
+    case "connection":
+      walk.connection = value;
+      return;
+    case "upgrade":
+      walk.upgrade = value;
+      return;
+    case "request-id":
+      walk.requestId = value;
+      return;
+    case "traceparent":
+      walk.traceparent = value;
+      return;
+    case "content-length":
+      walk.contentLength = value;
+      return;
+    case "accept":
+      walk.accept = value;
+      break;
+    case "idempotency-key":
+      walk.hasIdempotencyKey = true;
+      break;
+    case "admin-secret":
+      walk.isAdmin ||= isAdminSecret(value, deployment.adminSecret);
+      return;
+    case "credential":
+      if (isAdminSecret(bearerToken(value) ?? value, deployment.adminSecret)) {
+        walk.isAdmin = true;
+        return;
+      }
+      break;
+    case "edge":
+      if (deployment.clientIpSource === "peer") return;
+      if (name === "cf-connecting-ip") walk.connectingIp = value;
+      break;
+  }
+  walk.headers[name] = value;
+}
+
+const isAdminSecret = (offered: string, secret: string | undefined): boolean =>
+  secret !== undefined && secret !== "" && sameSecret(offered, secret);
+
+const RULES_MAX = 4_096;
+const rules = new Map<string, HeaderRule>();
+
+/** Header names repeat on every request, so each is judged once per isolate; the bound keeps invented names from growing it. */
+function ruleOf(name: string): HeaderRule {
+  const known = rules.get(name);
+  if (known !== undefined) return known;
+  const rule = headerRule(name);
+  if (rules.size < RULES_MAX) rules.set(name, rule);
+  return rule;
+}
+
+/** What Connection names ends at this hop (RFC 9110 §7.6.1). */
+function dropNominated(walk: HeaderWalk): void {
+  for (const name of nominatedBy(walk.connection ?? "")) delete walk.headers[name];
+}
+
+function clientIpOf(request: Request, walk: HeaderWalk, deployment: Deployment): string {
+  return clientAddress({
+    source: deployment.clientIpSource,
+    trustedHops: deployment.trustedHops,
+    // Under workerd `cf` holds the socket's own address and nothing else.
+    peer:
+      deployment.clientIpSource === "peer" ? (request.cf as { clientIp?: string } | undefined)?.clientIp : undefined,
+    connectingIp: walk.connectingIp,
+    forwardedFor: deployment.trustedHops > 0 ? (request.headers.get("X-Forwarded-For") ?? undefined) : undefined,
+  });
+}
+
+type Ours = {
+  readonly address: Address;
+  readonly clientIp: string;
+  readonly requestId: string;
+  readonly upgrade: boolean;
+};
+
+/** The headers every backend may rely on. Names are lower-case so that they replace what the walk kept. */
+function setOurs(walk: HeaderWalk, { address, clientIp, requestId, upgrade }: Ours): void {
+  const { headers } = walk;
+  headers["x-request-id"] = requestId;
+  headers.traceparent = continueTrace(walk.traceparent, crypto.randomUUID());
+  headers["x-forwarded-for"] = clientIp;
+  headers["x-forwarded-host"] = address.authority;
+  headers["x-forwarded-proto"] = address.scheme;
+  headers["x-real-ip"] = clientIp;
+  if (upgrade) headers.upgrade = "websocket";
+}

@@ -1,0 +1,100 @@
+// Gives the instance back, cleans what comes back from it, answers the client and writes the one log line.
+
+import type { Refusal } from "../contracts/refusals.ts";
+import { writeAccessLine } from "../http/access-log.ts";
+import { prefersHtml, problem } from "../http/reply.ts";
+import { HOP_BY_HOP, nominatedBy } from "../policies/forwarding/header-rule.ts";
+import { endsAtHeaders } from "../policies/forwarding/release.ts";
+import { carry } from "./carry.ts";
+import type { Forwarded } from "./forward.ts";
+import type { Scope } from "./scope.ts";
+import type { Trail } from "./trail.ts";
+
+export function settle(scope: Scope, trail: Trail, outcome: Forwarded | Refusal): Response {
+  trail.requestId ||= crypto.randomUUID();
+  const response = outcome.ok
+    ? finish(scope, trail, outcome)
+    : problem(outcome, { requestId: trail.requestId, html: prefersHtml(trail.accept ?? null) });
+  const stale = staleParts(trail);
+  if (stale !== undefined && response.webSocket === null) response.headers.set("X-Signalbox-Stale", stale.join(", "));
+  logRequest(trail, response.status, { stale, why: outcome.ok ? "forwarded" : outcome.code });
+  return response;
+}
+
+function finish(scope: Scope, trail: Trail, { response, selection, errand }: Forwarded): Response {
+  const { leases, route } = errand;
+  if (response.webSocket !== null) {
+    // Passed through untouched: from here on neither its frames nor its end are seen.
+    leases.passedSocket(selection, scope.ctx);
+    leases.end(selection, scope.ctx);
+    return response;
+  }
+  const facts = readResponse(response.headers);
+  let { body } = response;
+  if (body === null || endsAtHeaders({ hasBody: true, contentLength: facts.contentLength }))
+    leases.end(selection, scope.ctx);
+  else {
+    const carriage = carry(body, {
+      contentLength: facts.contentLength,
+      idleTimeoutMs: facts.eventStream ? undefined : route.idleTimeoutMs,
+    });
+    body = carriage.body;
+    scope.ctx.waitUntil(carriage.ended.then(() => leases.end(selection, scope.ctx)));
+    leases.renewWhile(carriage.ended, scope.ctx);
+  }
+  const answer = new Response(body, response);
+  for (const name of facts.dropped ?? []) answer.headers.delete(name);
+  answer.headers.set("X-Request-Id", trail.requestId);
+  return answer;
+}
+
+type ResponseFacts = { contentLength: number | undefined; eventStream: boolean; dropped: string[] | undefined };
+
+/** One walk: what ends at this hop, and what says how the body ends. */
+function readResponse(headers: Headers): ResponseFacts {
+  const facts: ResponseFacts = { contentLength: undefined, eventStream: false, dropped: undefined };
+  for (const [name, value] of headers) {
+    if (name === "content-length") facts.contentLength = Number(value);
+    else if (name === "content-type") facts.eventStream = value.startsWith("text/event-stream");
+    else if (HOP_BY_HOP.has(name)) {
+      facts.dropped ??= [];
+      facts.dropped.push(name);
+      if (name === "connection") facts.dropped.push(...nominatedBy(value));
+    }
+  }
+  return facts;
+}
+
+function staleParts(trail: Trail): string[] | undefined {
+  if (!trail.configStale && !trail.sessionStale) return undefined;
+  return [...(trail.configStale ? ["config"] : []), ...(trail.sessionStale ? ["session"] : [])];
+}
+
+type Verdict = { readonly stale: readonly string[] | undefined; readonly why: string };
+
+function logRequest(trail: Trail, status: number, { stale, why }: Verdict): void {
+  if (status < 500 && trail.sampleRate === 0) return;
+  const { route } = trail;
+  writeAccessLine(
+    {
+      requestId: trail.requestId,
+      method: trail.method,
+      host: trail.host,
+      path: trail.path,
+      clientIp: trail.clientIp,
+      status,
+      ms: Date.now() - trail.startedAtMs,
+      route: route?.id,
+      pool: route?.pool.name,
+      instance: trail.instance,
+      tries: trail.tries,
+      lease: trail.lease,
+      leaseAgeMs: trail.leaseAgeMs,
+      configVersion: trail.configVersion,
+      stale,
+      failed: trail.failed,
+      why,
+    },
+    trail.sampleRate,
+  );
+}

@@ -1,0 +1,262 @@
+// The WorkerRegistry object through its stub: what survives an eviction, what lapses by alarm, what is written when.
+
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { LeaseCall, LeaseReply, PositionRange, Roster } from "../../src/contracts/registry.ts";
+import { callRegistry } from "../../src/objects.ts";
+import { BLOCK } from "../../src/policies/balancing/position-ledger.ts";
+import { callUnder, rosterOfIds } from "../policies/balancing/isolate-calls.ts";
+
+type Leased = Extract<LeaseReply, { kind: "leased" }>;
+
+/** Ahead of the real clock, so that no alarm fires by itself. */
+const START_MS = Date.UTC(2040, 0, 1);
+const roster = rosterOfIds(["a", "b", "c", "d"]);
+const leastConnections = rosterOfIds(["a", "b", "c", "d"], { strategy: "least-connections" });
+
+let names = 0;
+/** A pool of its own, and isolates that call its registry. */
+function open(known: Roster = roster) {
+  const pool = `registry-test-${++names}`;
+  const stub = env.REGISTRY.getByName(`1:${pool}`);
+  const send = (call: LeaseCall): Promise<LeaseReply> => callRegistry(env, pool, (registry) => registry.lease(call));
+  let callId = 0;
+  const lease = async (isolateId: string, more: Partial<LeaseCall> = {}): Promise<Leased> => {
+    let reply = await send(callUnder(known, { isolateId, callId: ++callId, ...more }));
+    if (reply.kind === "roster_wanted") {
+      reply = await send(callUnder(known, { isolateId, callId: ++callId, roster: known, ...more }));
+    }
+    if (reply.kind !== "leased") throw new Error(reply.kind);
+    return reply;
+  };
+  const take = async (isolateId: string, want: number): Promise<PositionRange> => {
+    const { range } = await lease(isolateId, { want });
+    if (range === undefined) throw new Error("no range");
+    const { validMs: _, ...plain } = range;
+    return plain;
+  };
+  return { stub, lease, take };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["Date"], now: START_MS });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("a registry", () => {
+  it("asks for the roster once, and tells its status afterwards", async () => {
+    const { stub, lease } = open();
+    const call = callUnder(roster, { isolateId: "x", callId: 1 });
+    expect(await stub.lease(call)).toEqual({ kind: "roster_wanted" });
+    await lease("x");
+    expect((await stub.lease({ ...call, callId: 99 })).kind).toBe("leased");
+    expect(await stub.status()).toMatchObject({
+      pool: `registry-test-${names}`,
+      strategy: "round-robin",
+      instances: roster.instances,
+    });
+  });
+
+  it("answers a repeated call with the same lease and issues nothing more", async () => {
+    const { stub, lease } = open();
+    await lease("x");
+    const call = callUnder(roster, { isolateId: "x", callId: 50, want: 5, uncounted: 1 });
+    const first = await stub.lease(call);
+    expect(await stub.lease(call)).toEqual(first);
+    expect(await stub.status()).toMatchObject({ issued: 5, uncounted: 1 });
+  });
+
+  it("gives concurrent callers different positions", async () => {
+    const { lease, take } = open();
+    await lease("x");
+    const ranges = await Promise.all(Array.from({ length: 20 }, (_, i) => take(`x${i}`, 3)));
+    const positions = ranges.flatMap(({ from, count }) => Array.from({ length: count }, (_, i) => from + i));
+    expect([...positions].sort((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, i) => i));
+  });
+
+  it("refuses an earlier roster and keeps the one in force", async () => {
+    const { stub, lease } = open(rosterOfIds(["a", "b"], { configVersion: 5 }));
+    await lease("x");
+    const late = rosterOfIds(["z"], { configVersion: 4 });
+    expect(await stub.lease(callUnder(late, { isolateId: "y", callId: 1, roster: late }))).toEqual({
+      kind: "roster_outdated",
+      configVersion: 5,
+    });
+    expect((await stub.status()).instances.map(({ id }) => id)).toEqual(["a", "b"]);
+  });
+});
+
+describe("an eviction", () => {
+  it("loses no roster and repeats no position", async () => {
+    const { stub, take } = open();
+    const before = await take("x", 10);
+    await evictDurableObject(stub);
+    const after = await take("x", 10);
+    expect(before.from).toBe(0);
+    expect(after.from).toBe(BLOCK);
+    expect(after.rosterVersion).toBe(before.rosterVersion);
+    expect(after.leaseId).not.toBe(before.leaseId);
+  });
+
+  it("leaves a quiet pool exactly where it was, what waits for re-issue included", async () => {
+    const { stub, lease, take } = open();
+    const held = await take("x", 10);
+    await lease("x", { reports: [{ ...held, used: 3, done: true }] });
+    vi.setSystemTime(START_MS + 20_000);
+    await runDurableObjectAlarm(stub);
+    await evictDurableObject(stub);
+    expect(await take("y", 100)).toMatchObject({ from: 3, count: 7 });
+    expect(await take("y", 100)).toMatchObject({ from: 10, count: 100 });
+    await evictDurableObject(stub);
+    expect((await take("y", 1)).from).toBe(10 + BLOCK);
+  });
+
+  it("is followed by the isolates' own account of ranges and requests in flight", async () => {
+    const { stub, lease, take } = open();
+    const held = await take("x", 10);
+    await lease("x", { inFlight: [["a", 2]], reports: [{ ...held, used: 1, done: false }] });
+    await evictDurableObject(stub);
+    expect(await stub.status()).toMatchObject({ outstanding: [], inFlight: {}, isolates: [] });
+    await lease("x", { inFlight: [["a", 3]], reports: [{ ...held, used: 4, done: false }] });
+    expect(await stub.status()).toMatchObject({ outstanding: [{ ...held, used: 4 }], inFlight: { a: 3 } });
+    await lease("x", { reports: [{ ...held, used: 4, done: true }] });
+    expect(await stub.status()).toMatchObject({ outstanding: [], awaitingReissue: [] });
+  });
+
+  it("keeps the counters of the last alarm", async () => {
+    const { stub, lease, take } = open();
+    const held = await take("x", 10);
+    await lease("x", { reports: [{ ...held, used: 10, done: true }], uncounted: 4 });
+    await runDurableObjectAlarm(stub);
+    await evictDurableObject(stub);
+    expect(await stub.status()).toMatchObject({ issued: 10, used: 10, uncounted: 4 });
+  });
+});
+
+describe("the alarm", () => {
+  it("lapses an isolate silent for 15 s with what it had in flight, and not one heard of since", async () => {
+    const { stub, lease } = open();
+    await lease("gone", { inFlight: [["a", 3]] });
+    await lease("here", { inFlight: [["a", 1]] });
+    vi.setSystemTime(START_MS + 10_000);
+    await lease("here", { inFlight: [["a", 1]] });
+    vi.setSystemTime(START_MS + 14_999);
+    await runDurableObjectAlarm(stub);
+    expect((await stub.status()).inFlight).toEqual({ a: 4 });
+    vi.setSystemTime(START_MS + 15_000);
+    await runDurableObjectAlarm(stub);
+    expect(await stub.status()).toMatchObject({ inFlight: { a: 1 }, isolates: [{ isolateId: "here", ageMs: 5_000 }] });
+  });
+
+  it("takes back what a lost isolate did not report as used, and issues it again first", async () => {
+    const { stub, lease, take } = open();
+    const held = await take("gone", 8);
+    await lease("gone", { reports: [{ ...held, used: 3, done: false }] });
+    vi.setSystemTime(START_MS + 11_999);
+    await runDurableObjectAlarm(stub);
+    expect((await stub.status()).awaitingReissue).toEqual([]);
+    vi.setSystemTime(START_MS + 12_000);
+    await runDurableObjectAlarm(stub);
+    expect(await stub.status()).toMatchObject({ outstanding: [], awaitingReissue: [{ from: 3, count: 5 }] });
+    expect(await take("here", 9)).toMatchObject({ from: 3, count: 5 });
+    await lease("gone", { reports: [{ ...held, used: 8, done: true }] });
+    expect((await stub.status()).awaitingReissue).toEqual([]);
+  });
+
+  it("goes on while anybody is there and ends when nobody is", async () => {
+    const { stub, lease } = open();
+    const alarmAt = () => runInDurableObject(stub, (_, state) => state.storage.getAlarm());
+    await lease("x");
+    expect(await alarmAt()).toBe(START_MS + 5_000);
+    vi.setSystemTime(START_MS + 5_000);
+    await runDurableObjectAlarm(stub);
+    expect(await alarmAt()).toBe(START_MS + 10_000);
+    vi.setSystemTime(START_MS + 15_000);
+    await runDurableObjectAlarm(stub);
+    expect(await alarmAt()).toBeNull();
+  });
+
+  it("that got lost is set again by a call a minute later", async () => {
+    const { stub, lease } = open();
+    await lease("x");
+    await runInDurableObject(stub, (_, state) => state.storage.deleteAlarm());
+    vi.setSystemTime(START_MS + 64_999);
+    await lease("x");
+    expect(await runInDurableObject(stub, (_, state) => state.storage.getAlarm())).toBeNull();
+    vi.setSystemTime(START_MS + 65_000);
+    await lease("x");
+    expect(await runInDurableObject(stub, (_, state) => state.storage.getAlarm())).toBe(START_MS + 70_000);
+  });
+});
+
+describe("a later roster", () => {
+  it("voids what is out under the old one and survives an eviction", async () => {
+    const { stub, take } = open();
+    const held = await take("x", 10);
+    const later = rosterOfIds(["a", "e"], { configVersion: 2 });
+    const reports = [{ ...held, used: 2, done: true }];
+    const bring = (callId: number, more: Partial<LeaseCall>) =>
+      stub.lease(callUnder(later, { isolateId: "y", callId, ...more }));
+    expect(await bring(1, {})).toEqual({ kind: "roster_wanted" });
+    expect(await bring(2, { roster: later, want: 1 })).toMatchObject({ range: { from: 10, rosterVersion: 2 } });
+    await bring(3, { reports });
+    expect(await stub.status()).toMatchObject({ rosterVersion: 2, configVersion: 2, used: 0, awaitingReissue: [] });
+    await evictDurableObject(stub);
+    expect((await bring(4, {})).kind).toBe("leased");
+    expect((await stub.status()).instances.map(({ id }) => id)).toEqual(["a", "e"]);
+  });
+});
+
+describe("least-connections", () => {
+  it("picks over the whole fleet and counts the pick as the asking isolate's until it reports", async () => {
+    const { stub, lease } = open(leastConnections);
+    await lease("x", {
+      inFlight: [
+        ["a", 1],
+        ["b", 1],
+      ],
+    });
+    await lease("y", { inFlight: [["c", 1]] });
+    const reply = await lease("z", { pick: true });
+    expect(reply.pick).toBe("d");
+    expect(new Map(reply.others)).toEqual(
+      new Map([
+        ["a", 1],
+        ["b", 1],
+        ["c", 1],
+      ]),
+    );
+    expect((await stub.status()).inFlight).toEqual({ a: 1, b: 1, c: 1, d: 1 });
+    await lease("z", { inFlight: [] });
+    expect((await stub.status()).inFlight).toEqual({ a: 1, b: 1, c: 1 });
+  });
+
+  it("takes turns among idle instances over evictions between any two requests", async () => {
+    const { stub, lease } = open(leastConnections);
+    const picked: (string | undefined)[] = [];
+    for (let i = 0; i < 8; i++) {
+      picked.push((await lease(`x${i}`, { pick: true })).pick);
+      await evictDurableObject(stub);
+    }
+    expect(picked).toEqual(["a", "b", "c", "d", "a", "b", "c", "d"]);
+  });
+});
+
+describe("the disk", () => {
+  it("is written once per block of positions, not per call", async () => {
+    const { stub, lease, take } = open();
+    await lease("x");
+    const mark = () =>
+      runInDurableObject(stub, (_, state) =>
+        state.storage.sql.exec<{ mark: number; issued: number }>("SELECT mark, issued FROM cursor").one(),
+      );
+    await take("x", 1);
+    const first = await mark();
+    for (let i = 0; i < 20; i++) await take("x", 100);
+    expect(await mark()).toEqual(first);
+    expect(first).toEqual({ mark: BLOCK, issued: 1 });
+  });
+});

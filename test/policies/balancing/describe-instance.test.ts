@@ -1,0 +1,60 @@
+// What is told of an instance never holds a secret.
+
+import { describe, expect, it } from "vitest";
+import { describeTarget, listInstance, rosterOf } from "../../../src/policies/balancing/describe-instance.ts";
+import { instanceOf, poolOf } from "./isolate-calls.ts";
+
+describe("describeTarget", () => {
+  it.each([
+    ["binding:API", { kind: "binding", binding: "API", rpc: false }],
+    ["rpc:API", { kind: "binding", binding: "API", rpc: true }],
+    ["http://10.0.0.1:3001", { kind: "url", base: "http://10.0.0.1:3001" }],
+    ["https://api.test/base", { kind: "url", base: "https://api.test/base" }],
+    ["https://api.test/at@home", { kind: "url", base: "https://api.test/at@home" }],
+    ["https://api.test", { kind: "url", base: "https://user:hunter2@api.test" }],
+    ["https://api.test/x", { kind: "url", base: "HTTPS://user:hun@ter2@api.test/x" }],
+  ] as const)("is %s", (expected, target) => {
+    expect(describeTarget(target).toLowerCase()).toBe(expected.toLowerCase());
+  });
+
+  it("is cut to 256 characters, so that a thousand instances fit one row", () => {
+    expect(describeTarget({ kind: "url", base: `https://${"a".repeat(2_000)}` })).toHaveLength(256);
+  });
+});
+
+describe("listInstance", () => {
+  const instance = {
+    ...instanceOf("api-1"),
+    apiKeyEnv: "API_KEY",
+    region: "US Chicago",
+    type: "worker",
+    features: ["WebSocket"],
+  };
+
+  it("tells what an operator needs, and not where the key is", () => {
+    expect(listInstance(instance, { "api-1": 3 })).toEqual({
+      id: "api-1",
+      target: "binding:api-1",
+      weight: 1,
+      region: "US Chicago",
+      type: "worker",
+      features: ["WebSocket"],
+      status: "registered",
+      inFlight: 3,
+    });
+  });
+
+  it("tells an idle instance from one nothing is known of", () => {
+    expect(listInstance(instance, {}).inFlight).toBe(0);
+    expect(listInstance({ ...instance, id: "constructor" }, {}).inFlight).toBe(0);
+    expect(listInstance(instance, undefined).inFlight).toBeNull();
+  });
+});
+
+describe("rosterOf", () => {
+  it("keeps the pool's order and key", () => {
+    const roster = rosterOf(poolOf("api", ["b", "a"], "least-connections"), 7, 99);
+    expect(roster).toMatchObject({ configVersion: 7, deployedAt: 99, strategy: "least-connections" });
+    expect(roster.instances.map(({ id }) => id)).toEqual(["b", "a"]);
+  });
+});

@@ -1,0 +1,78 @@
+// What an isolate may do with what it remembers of a session, both sides of every boundary.
+
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { SessionSnapshot } from "../../../src/contracts/session.ts";
+import { earnCredit, FULL_CREDIT, spendOnReread } from "../../../src/policies/sessions/reread-budget.ts";
+import { calmUntil, snapshotUse } from "../../../src/policies/sessions/snapshot-use.ts";
+
+const HOUR = 3_600_000;
+const T = 1_000_000_000;
+const snapshot = (idleMs: number, absoluteMs: number): SessionSnapshot => ({
+  name: "n",
+  data: { authenticated: true, createdAt: T, lastActivityAt: T },
+  idleExpiresAt: T + idleMs,
+  absoluteExpiresAt: T + absoluteMs,
+});
+const day = { snapshot: snapshot(24 * HOUR, 720 * HOUR), askedAt: T };
+
+describe("a snapshot", () => {
+  it.each([
+    [0, "use"],
+    [59_999, "use"],
+    [60_000, "use_and_reread"],
+    [599_999, "use_and_reread"],
+    [600_000, "reread"],
+    [24 * HOUR - 1, "reread"],
+    [24 * HOUR, "lapsed"],
+    [720 * HOUR, "over"],
+  ])("%d ms old: %s", (ageMs, use) => {
+    expect(snapshotUse(day, T + ageMs)).toBe(use);
+  });
+
+  it("of a short session is read again by the middle of its idle time, so that a session in use never lapses", () => {
+    const short = { snapshot: snapshot(120_000, HOUR), askedAt: T };
+    expect(snapshotUse(short, T + 59_999)).toBe("use");
+    expect(snapshotUse(short, T + 60_000)).toBe("reread");
+    expect(snapshotUse(short, T + 120_000)).toBe("lapsed");
+  });
+
+  it("past its absolute end is over even if it is also idle", () => {
+    const capped = { snapshot: snapshot(5_000, 5_000), askedAt: T };
+    expect(snapshotUse(capped, T + 4_999)).not.toBe("over");
+    expect(snapshotUse(capped, T + 5_000)).toBe("over");
+  });
+
+  it("is calm exactly as long as it may simply be used", () => {
+    const ms = fc.integer({ min: 0, max: 48 * HOUR });
+    fc.assert(
+      fc.property(ms, ms, fc.integer({ min: 0, max: 2 * HOUR }), (idleMs, moreMs, ageMs) => {
+        const remembered = { snapshot: snapshot(idleMs, idleMs + moreMs), askedAt: T };
+        expect(T + ageMs < calmUntil(remembered)).toBe(snapshotUse(remembered, T + ageMs) === "use");
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+describe("the budget of background re-reads", () => {
+  it("allows a burst of 20 and then one per 200 requests", () => {
+    let credit = FULL_CREDIT;
+    let rereads = 0;
+    for (let request = 0; request < 100_000; request++) {
+      credit = earnCredit(credit);
+      const left = spendOnReread(credit);
+      if (left === undefined) continue;
+      credit = left;
+      rereads++;
+    }
+    // The first request's credit is lost: there was no room for it.
+    expect(rereads).toBe(20 + (100_000 - 1 - ((100_000 - 1) % 200)) / 200);
+  });
+
+  it("saves up no more than the burst", () => {
+    expect(earnCredit(FULL_CREDIT)).toBe(FULL_CREDIT);
+    expect(spendOnReread(199)).toBeUndefined();
+    expect(spendOnReread(200)).toBe(0);
+  });
+});
