@@ -11,19 +11,23 @@ import { requestIdOf } from "./http/request-id.ts";
 import { deploymentOf } from "./isolate/deployment.ts";
 import { readAddress } from "./policies/forwarding/address.ts";
 import { getAudit, verifyAudit } from "./routes/audit.ts";
+import { getBalancerStatus } from "./routes/balancer.ts";
 import {
   getConfig,
   getConfigHistory,
+  getConfigVersion,
   patchConfig,
   putConfig,
   rollbackConfig,
   validateConfig,
 } from "./routes/config.ts";
+import { getServices } from "./routes/discovery.ts";
 
 import { getHealth } from "./routes/health.ts";
 import { getSession, logout, postPreferences } from "./routes/session.ts";
 import { deleteSession, getSessionById, postSession } from "./routes/sessions.ts";
 import { getVersion } from "./routes/version.ts";
+import { getWorkers } from "./routes/workers.ts";
 import { explain } from "./traffic/explain.ts";
 
 const router = Router<IRequestStrict, [Env, ExecutionContext]>();
@@ -41,6 +45,7 @@ router
   .put("/api/super/config", putConfig)
   .patch("/api/super/config", patchConfig)
   .get("/api/super/config/history", getConfigHistory)
+  .get("/api/super/config/history/:version", getConfigVersion)
   .post("/api/super/config/rollback", rollbackConfig)
   .post("/api/super/config/validate", validateConfig)
   .get("/api/super/audit", getAudit)
@@ -51,8 +56,11 @@ router
   .delete("/api/super/sessions/:id", deleteSession)
 
   .all("/admin/*", requireAdmin)
+  .get("/admin/workers", getWorkers)
   .all("/discovery/*", requireAdmin)
-  .all("/balancer/*", requireAdmin);
+  .get("/discovery/services", getServices)
+  .all("/balancer/*", requireAdmin)
+  .get("/balancer/status", getBalancerStatus);
 
 /** Answers everything below the reserved paths; what is not there is 404, a wrong method 405 with Allow. */
 export async function routeControl(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {

@@ -1,5 +1,5 @@
 // Planes as real processes: `npm start`'s script on free ports with a state folder of its own, each in a process group of its own.
-// Used by every journey; ends what it started when the test process exits, however that happens.
+// Used by every journey; ends what is left after a file's last test, also when the run is broken off.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -8,6 +8,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { afterAll } from "vitest";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 /** The contract allows 40 s for a first start. */
@@ -111,7 +112,7 @@ export async function spawnStarter(options: StartOptions = {}): Promise<Starter>
   };
 }
 
-/** A folder for one test's files, removed when the test process exits. */
+/** A folder for one test's files, removed after the file's last test. */
 export function makeScratchDir(): string {
   const folder = mkdtempSync(path.join(tmpdir(), "signalbox-journey-"));
   folders.add(folder);
@@ -201,10 +202,18 @@ async function isFree(port: number): Promise<boolean> {
 
 const groups = new Set<number>();
 const folders = new Set<string>();
-process.once("exit", () => {
+function cleanUp(): void {
   for (const group of groups) killGroup(group);
   for (const folder of folders) removeFolder(folder);
-});
+}
+// After the file's own hooks; and when the run is broken off, which ends this process by a signal and without "exit".
+afterAll(cleanUp);
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    cleanUp();
+    process.kill(process.pid, signal);
+  });
+}
 
 /** Zombies count: they are reaped soon. */
 function groupIsAlive(group: number): boolean {

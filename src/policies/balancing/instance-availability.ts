@@ -33,8 +33,7 @@ export function barringAt(
 
 export function isBarred(instance: Availability, { tried, outAfterMs }: Barring): boolean {
   if (instance.outUntilMs > outAfterMs) return true;
-  for (const one of tried) if (one.id === instance.instance.id) return true;
-  return false;
+  return tried.length > 0 && tried.some(({ id }) => id === instance.instance.id);
 }
 
 /** First instance from `start` on, going round, that is not barred; -1 when there is none. */
