@@ -25,7 +25,10 @@ export default defineConfig({
   test: {
     projects: [
       {
-        test: { name: "node", include: ["test/policies/**/*.test.ts", "test/contracts/**/*.test.ts", "test/scripts/**/*.test.ts"] },
+        test: {
+          name: "node",
+          include: ["test/policies/**/*.test.ts", "test/contracts/**/*.test.ts", "test/scripts/**/*.test.ts"],
+        },
       },
       {
         plugins: [
@@ -49,7 +52,10 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "workers", include: ["test/objects/**/*.test.ts", "test/http/**/*.test.ts", "test/traffic/**/*.test.ts"] },
+        test: {
+          name: "workers",
+          include: ["test/objects/**/*.test.ts", "test/http/**/*.test.ts", "test/traffic/**/*.test.ts"],
+        },
       },
       {
         test: {

@@ -21,6 +21,8 @@ export type AccessLine = {
   readonly stale?: readonly string[] | undefined;
   readonly failed?: readonly string[] | undefined;
   readonly why: string;
+  /** The route's own rules, in DEV_MODE. */
+  readonly rules?: object;
 };
 
 /** `sampleRate` of 0 to 1 decides at the head; errors are always written. */

@@ -7,6 +7,7 @@ import { reply } from "../http/reply.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
 import { waitAtMost } from "../isolate/wait-at-most.ts";
 import { callRegistry } from "../objects.ts";
+import type { CompiledPool } from "../policies/routing/compiled-config.ts";
 
 /** Operators can wait longer than traffic, but not for ever. */
 const WAIT_MS_MAX = 2_000;
@@ -20,12 +21,19 @@ export const getBalancerStatus = async (
   ctx: ExecutionContext,
 ): Promise<Response> => {
   const { pools } = await currentConfig(env, ctx);
-  return reply(request, ok({ pools: await readStatuses(env, [...pools.keys()]) }));
+  return reply(request, ok({ pools: await readStatuses(env, [...pools.values()]) }));
 };
 
 /** In the order asked for; never rejects. */
-export const readStatuses = (env: Env, pools: readonly string[]): Promise<PoolStatus[]> =>
-  Promise.all(pools.map(async (pool) => (await readStatus(env, pool)) ?? { pool, error: "object_unavailable" }));
+export const readStatuses = (env: Env, pools: readonly CompiledPool[]): Promise<PoolStatus[]> =>
+  Promise.all(
+    pools.map(async ({ name, strategy }) => {
+      const status = await readStatus(env, name);
+      if (status === undefined) return { pool: name, error: "object_unavailable" };
+      // A registry that nobody has called yet knows nothing of its pool.
+      return status.rosterVersion === 0 ? { ...status, strategy } : status;
+    }),
+  );
 
 async function readStatus(env: Env, pool: string): Promise<RegistryStatus | undefined> {
   try {

@@ -10,10 +10,9 @@ import { readStatuses } from "./balancer.ts";
 /** GET /admin/workers: {pools: [{name, strategy, exposed, discovered, instances}]}; `inFlight` is null where the registry did not answer. */
 export const getWorkers = async (request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Response> => {
   const pools = [...(await currentConfig(env, ctx)).pools.values()];
-  const names = pools.map(({ name }) => name);
-  const statuses = new Map((await readStatuses(env, names)).map((status) => [status.pool, status]));
-  const listed = pools.map(({ name, strategy, exposed, discovered, instances }) => {
-    const status = statuses.get(name);
+  const statuses = await readStatuses(env, pools);
+  const listed = pools.map(({ name, strategy, exposed, discovered, instances }, i) => {
+    const status = statuses[i];
     const inFlight = status !== undefined && "inFlight" in status ? status.inFlight : undefined;
     return { name, strategy, exposed, discovered, instances: instances.map((one) => listInstance(one, inFlight)) };
   });

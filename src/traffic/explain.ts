@@ -53,7 +53,7 @@ async function explainRequest(asked: ExplainRequest, env: Env, ctx: ExecutionCon
 }
 
 async function explainIncoming(scope: Scope, incoming: Incoming): Promise<Explanation> {
-  const trail = new Trail(scope.request, Date.now());
+  const trail = new Trail(scope.request, Date.now(), scope.deployment.verbose);
   const config = await configure(scope, trail);
   if (config === undefined) return refused(refuse("no_config"));
   const { host, path } = incoming.address;

@@ -17,7 +17,7 @@ import { Trail } from "./trail.ts";
 
 export async function handle(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
   const scope: Scope = { request, env, ctx, deployment: deploymentOf(env) };
-  const trail = new Trail(request, Date.now());
+  const trail = new Trail(request, Date.now(), scope.deployment.verbose);
   try {
     return settle(scope, trail, await conduct(scope, trail));
   } catch (fault) {

@@ -5,6 +5,7 @@ import { writeAccessLine } from "../http/access-log.ts";
 import { prefersHtml, problem } from "../http/reply.ts";
 import { HOP_BY_HOP, nominatedBy } from "../policies/forwarding/header-rule.ts";
 import { endsAtHeaders } from "../policies/forwarding/release.ts";
+import type { CompiledRoute } from "../policies/routing/compiled-config.ts";
 import { carry } from "./carry.ts";
 import type { Forwarded } from "./forward.ts";
 import type { Scope } from "./scope.ts";
@@ -94,7 +95,20 @@ function logRequest(trail: Trail, status: number, { stale, why }: Verdict): void
       stale,
       failed: trail.failed,
       why,
+      ...(trail.verbose && route !== undefined && { rules: rulesOf(route) }),
     },
     trail.sampleRate,
   );
 }
+
+/** What decided, for whoever is looking for the reason. */
+const rulesOf = ({ host, path, session, priority, auth, webSocket, timeoutMs, attemptsMax }: CompiledRoute) => ({
+  host,
+  path,
+  session,
+  priority,
+  auth,
+  webSocket,
+  timeoutMs,
+  attemptsMax,
+});

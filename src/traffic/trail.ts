@@ -25,7 +25,11 @@ export class Trail {
   configStale = false;
   sessionStale = false;
 
-  constructor(request: Request, startedAtMs: number) {
+  /** DEV_MODE: every request's line, with the route's rules (D76). */
+  readonly verbose: boolean;
+
+  constructor(request: Request, startedAtMs: number, verbose: boolean) {
+    this.verbose = verbose;
     this.method = request.method;
     this.startedAtMs = startedAtMs;
     this.requestId = "";
@@ -42,6 +46,6 @@ export class Trail {
   noteConfig(config: CompiledConfig, stale: boolean): void {
     this.configVersion = config.version;
     this.configStale = stale;
-    this.sampleRate = config.logSampleRate;
+    if (!this.verbose) this.sampleRate = config.logSampleRate;
   }
 }

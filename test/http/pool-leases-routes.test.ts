@@ -2,8 +2,10 @@
 
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import worker from "../../src/index.ts";
+import { readStatuses } from "../../src/routes/balancer.ts";
+import { poolOf } from "../policies/balancing/isolate-calls.ts";
 
 const DOCUMENT = {
   pools: {
@@ -86,7 +88,7 @@ describe("200", () => {
     const { pools } = await read("/balancer/status");
     expect(pools).toMatchObject([
       { pool: "backends", strategy: "round-robin", used: 6, inFlight: {}, instances: [{}, {}] },
-      { pool: "api", issued: 0, rosterVersion: 0, instances: [] },
+      { pool: "api", strategy: "least-connections", issued: 0, rosterVersion: 0, instances: [] },
     ]);
   });
 
@@ -98,6 +100,32 @@ describe("200", () => {
     });
     expect(listing.services).toContainEqual({ binding: "AUTH_APP", pools: ["api"] });
     expect(JSON.stringify(listing)).not.toMatch(/ADMIN_SECRET|SESSION_KEYS|API_KEY|test-/);
+  });
+});
+
+describe("a registry that does not answer", () => {
+  /** The environment as it is, but with these pools' registries failing or silent. */
+  const envWith = (moods: { readonly [pool: string]: () => Promise<never> }): Env => {
+    const getByName = (name: string) => {
+      const status = moods[name.slice(name.indexOf(":") + 1)];
+      return status === undefined ? env.REGISTRY.getByName(name) : { status };
+    };
+    return { ...env, REGISTRY: { getByName } as unknown as Env["REGISTRY"] };
+  };
+  const pools = ["sound", "failing", "silent"].map((name) => poolOf(name, ["a"]));
+
+  it("is reported as such and spoils nobody else's status", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const silent = new Promise<never>(() => undefined);
+    const broken = envWith({ failing: () => Promise.reject(new Error("down")), silent: () => silent });
+    const statuses = readStatuses(broken, pools);
+    await vi.advanceTimersByTimeAsync(2_000);
+    vi.useRealTimers();
+    expect(await statuses).toMatchObject([
+      { pool: "sound", issued: 0 },
+      { pool: "failing", error: "object_unavailable" },
+      { pool: "silent", error: "object_unavailable" },
+    ]);
   });
 });
 

@@ -302,6 +302,25 @@ describe("in-flight", () => {
     expect(registry.calls).toHaveLength(length);
   });
 
+  it("of a request that waits long is reported every five seconds too, by nobody's asking", async () => {
+    const clock = { nowMs: 1_000_000 };
+    const registry = registryOn(clock);
+    const one = isolate({ ...registry, clock });
+    const selection = await one.choose();
+    let rounds = 0;
+    // Time passes by itself here; the request ends within the third round.
+    const wait = vi.spyOn(scheduler, "wait").mockImplementation(async (ms) => {
+      clock.nowMs += ms;
+      if (ms === 5_000 && ++rounds === 3) one.leases.end(selection, one.ctx);
+    });
+    one.leases.begin(selection);
+    await one.over();
+    wait.mockRestore();
+    const loads = registry.calls.map(({ inFlight }) => inFlight.length);
+    expect(loads.slice(-3)).toEqual([1, 1, 0]);
+    expect(rounds).toBe(3);
+  });
+
   it("does not include WebSockets passed through: those are told once, as uncounted", async () => {
     const registry = await realRegistry();
     const one = isolate(registry);

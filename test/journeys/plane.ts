@@ -82,6 +82,7 @@ export async function startPlane(options: StartOptions = {}): Promise<Plane> {
 export async function spawnStarter(options: StartOptions = {}): Promise<Starter> {
   const { isolates = 1, root = ROOT } = options;
   const port = options.port ?? (await findFreePorts(isolates));
+  if (isOver) throw new Error("spawnStarter: the tests of this file are over");
   const scratch = makeScratchDir();
   const stateDir = options.stateDir ?? path.join(scratch, "state");
   const args = ["--isolates", String(isolates), ...configFlags(options.config, scratch)];
@@ -202,7 +203,10 @@ async function isFree(port: number): Promise<boolean> {
 
 const groups = new Set<number>();
 const folders = new Set<string>();
+/** A test that timed out or was cancelled may go on in the background: it gets no further plane. */
+let isOver = false;
 function cleanUp(): void {
+  isOver = true;
   for (const group of groups) killGroup(group);
   for (const folder of folders) removeFolder(folder);
 }
