@@ -92,13 +92,14 @@ export function costLines(costs: readonly CostRow[]): readonly string[] {
     "",
     "objects at saturation, per request",
     table([
-      ["load", "requests", "req/s", "calls", "commits", "alarms", "errors"],
+      ["load", "requests", "req/s", "calls", "commits", "fsyncs", "alarms", "errors"],
       ...costs.map((one) => [
         one.name,
         whole(one.requests),
         whole(one.requestsPerSecond),
         fixed(one.callsPerRequest, 4),
         one.commitsPerRequest === undefined ? "no strace" : fixed(one.commitsPerRequest, 4),
+        fixed(one.syncsPerRequest, 4),
         fixed(one.alarmsPerRequest, 4),
         whole(one.errors),
       ]),

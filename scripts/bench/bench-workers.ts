@@ -13,6 +13,10 @@ const BACKENDS = ["bench-1", "bench-2", "bench-3", "bench-4"] as const;
 
 /** Binding name → service, as the plane and every Worker beside it has them. */
 const TO_BACKENDS = BACKENDS.map((service, index) => ({ binding: `BENCH_${index + 1}`, service }));
+/** Backends whose answers don't declare their length. */
+const UNDECLARED = "bench-undeclared";
+const TO_UNDECLARED = BACKENDS.map((_, index) => ({ binding: `BENCH_UNDECLARED_${index + 1}`, service: UNDECLARED }));
+export const UNDECLARED_BINDINGS: readonly string[] = TO_UNDECLARED.map(({ binding }) => binding);
 /** The same names, all leading to the echo. */
 const TO_ECHO = BACKENDS.map((_, index) => ({ binding: `BENCH_${index + 1}`, service: ECHO }));
 export const ECHO_BINDING = "BENCH_ECHO";
@@ -43,7 +47,11 @@ export function benchWorkers(origins: readonly string[]): BenchWorkers {
   return {
     plane,
     countedObjects: beside("counted-objects", "counted-objects.ts", plane.bindings),
-    backends: [...BACKENDS.map((name) => beside(name, "fixed-body.ts", [])), beside(ECHO, "header-echo.ts", [])],
+    backends: [
+      ...BACKENDS.map((name) => beside(name, "fixed-body.ts", [])),
+      beside(UNDECLARED, "undeclared-body.ts", []),
+      beside(ECHO, "header-echo.ts", []),
+    ],
     passThrough: beside("pass-through", "pass-through.ts", services(TO_BACKENDS)),
     passThroughToEcho: beside("pass-through-to-echo", "pass-through.ts", services(TO_ECHO)),
     urlPassThrough: beside("url-pass-through", "url-pass-through.ts", [
@@ -56,7 +64,7 @@ export function benchWorkers(origins: readonly string[]): BenchWorkers {
 /** Set as `npm start` sets them: no proxy stands in front, one log of revocations. */
 function planeOf(): WorkerSpec {
   const file = readWranglerFile(path.join(ROOT, "wrangler.jsonc"));
-  const behind = [...TO_BACKENDS, { binding: ECHO_BINDING, service: ECHO }];
+  const behind = [...TO_BACKENDS, ...TO_UNDECLARED, { binding: ECHO_BINDING, service: ECHO }];
   return planeWorker(
     { ...file, services: behind },
     {

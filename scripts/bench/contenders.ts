@@ -12,7 +12,15 @@ export type GroupName = (typeof GROUPS)[number];
 export const LIMIT = "pass-through";
 export const PLANE = "plane";
 export const PER_REQUEST = "per-request";
-export const CONTENDERS = [LIMIT, PLANE, "plane-rr", "plane-log-1", PER_REQUEST, ...PROXIES] as const;
+export const CONTENDERS = [
+  LIMIT,
+  PLANE,
+  "plane-rr",
+  "plane-undeclared",
+  "plane-log-1",
+  PER_REQUEST,
+  ...PROXIES,
+] as const;
 export type ContenderName = (typeof CONTENDERS)[number];
 
 export type Contender = {
@@ -82,6 +90,7 @@ function planeVariants({ plane, sampleRate }: Stage): readonly Contender[] {
   const ports = portsFor(1, plane.ports);
   return [
     { name: "plane-rr", ports, path: PATHS.roundRobin, pid },
+    { name: "plane-undeclared", ports, path: PATHS.undeclared, pid },
     {
       name: "plane-log-1",
       ports,

@@ -8,7 +8,7 @@ import { type BenchPlane, configure, launchBenchPlane, type PlaneSecrets } from 
 import type { Ending } from "./bench-process.ts";
 import { openSessions, visitWithAll, waitForDescriptors } from "./bench-sessions.ts";
 import type { BenchWorkers } from "./bench-workers.ts";
-import { readCommitTimes, traceCommand } from "./commit-trace.ts";
+import { readSyncs, type Sync, traceCommand } from "./commit-trace.ts";
 import { FLEET_SIZE, ISOLATES } from "./contenders.ts";
 import { type CookieFile, type LoadGenerator, writeCookies } from "./drive-load.ts";
 import { findFreePorts } from "./free-ports.ts";
@@ -25,6 +25,8 @@ export type CostRow = {
   readonly alarmsPerRequest: number;
   /** Undefined where strace can't be used. */
   readonly commitsPerRequest: number | undefined;
+  /** Commits, and what SQLite syncs besides when objects wake up and fall asleep. */
+  readonly syncsPerRequest: number | undefined;
   /** `Class.method` → calls per request. */
   readonly calls: Readonly<Record<string, number>>;
 };
@@ -44,6 +46,8 @@ export type CountingPlan = {
 const WINDOW_SECONDS = 10;
 /** Before each window, so that what starts up with the load isn't counted. */
 const SETTLE_SECONDS = 2;
+/** Objects that woke up fall asleep 10 s later and sync once more: those of earlier loads before a window, its own within it. */
+const ASLEEP_SECONDS = 12;
 /** After each window: what requests left to be done in the background belongs to them. */
 const TAIL_MS = 1_000;
 /** From this age on an isolate reads a session anew; before it, windows would show too few calls. */
@@ -63,7 +67,7 @@ type Window = {
   readonly path: string;
   readonly cookies: CookieFile;
 };
-type Measured = Omit<CostRow, "commitsPerRequest"> & { readonly from: number; readonly to: number };
+type Measured = Omit<CostRow, "commitsPerRequest" | "syncsPerRequest"> & { readonly from: number; readonly to: number };
 
 export async function countCosts(plan: CountingPlan, outer: Ending): Promise<readonly CostRow[]> {
   const traceFile = path.join(plan.folder, "commits.trace");
@@ -75,11 +79,20 @@ export async function countCosts(plan: CountingPlan, outer: Ending): Promise<rea
   const measured = await measureAll(counted, plan);
   // The trace is complete only when workerd has ended.
   await ending.disposeAsync();
-  const commits = trace === undefined ? undefined : await readCommitTimes(traceFile, tracer);
+  const syncs = trace === undefined ? undefined : await readSyncs(traceFile, tracer);
   return measured.map(({ from, to, ...row }) => ({
     ...row,
-    commitsPerRequest: commits && commits.filter((at) => at >= from && at <= to).length / row.requests,
+    ...syncCosts(syncs, { from, to, requests: row.requests }),
   }));
+}
+
+type Span = { readonly from: number; readonly to: number; readonly requests: number };
+
+function syncCosts(syncs: readonly Sync[] | undefined, { from, to, requests }: Span) {
+  if (syncs === undefined) return { commitsPerRequest: undefined, syncsPerRequest: undefined };
+  const within = syncs.filter(({ atMs }) => atMs >= from && atMs <= to);
+  const commits = within.filter((sync) => sync.commits);
+  return { commitsPerRequest: commits.length / requests, syncsPerRequest: within.length / requests };
 }
 
 async function launchCounted(
@@ -119,6 +132,7 @@ async function measureAll(counted: Counted, plan: CountingPlan): Promise<readonl
   plan.print("counting: shows every session to every isolate");
   await visitWithAll({ pid: plane.pid, ports: plane.ports, path: PATHS.leastConnections, cookies: sessions });
   const agedAt = Date.now() + SNAPSHOT_AGED_MS;
+  await delay(ASLEEP_SECONDS * 1_000);
   const rows: Measured[] = [];
   for (const window of windowsOf(counted)) {
     if (window.cookies === many) await delay(Math.max(0, agedAt - Date.now()));
@@ -151,7 +165,7 @@ function windowsOf({ plane, one, many }: Counted): readonly Window[] {
 async function countWindow({ plane, host }: Counted, window: Window, { generator }: CountingPlan): Promise<Measured> {
   const { name, ...load } = window;
   await waitForDescriptors(plane.pid);
-  await generator.drive({ ...load, seconds: SETTLE_SECONDS });
+  await generator.drive({ ...load, seconds: load.cookies.count === 1 ? SETTLE_SECONDS : ASLEEP_SECONDS });
   const before = await readCounts(host);
   const from = Date.now();
   const { requests, requestsPerSecond, errors } = await generator.drive({ ...load, seconds: WINDOW_SECONDS });

@@ -3,9 +3,11 @@
 import { type Refusal, refuse } from "../contracts/refusals.ts";
 import { DeadlineExceeded } from "../isolate/deadline.ts";
 import type { PoolLeases, Selection } from "../isolate/pool-leases.ts";
+import type { Watched } from "../isolate/slow-watch.ts";
 import { tryDeadlineMs } from "../policies/forwarding/resend.ts";
 import type { CompiledInstance, CompiledPool, CompiledRoute } from "../policies/routing/compiled-config.ts";
-import { BodyOverrun, packParcel } from "./parcel.ts";
+import { Hold } from "./hold.ts";
+import { BodyOverrun, BrokenBody, packParcel } from "./parcel.ts";
 import type { Incoming } from "./sanitise.ts";
 import type { Scope } from "./scope.ts";
 import { select } from "./select.ts";
@@ -13,17 +15,18 @@ import { send, UnusableInstance } from "./send.ts";
 import type { Trail } from "./trail.ts";
 
 export type Errand = { readonly incoming: Incoming; readonly route: CompiledRoute; readonly leases: PoolLeases };
-/** A response whose instance is still counted as busy: settle gives it back. */
 export type Forwarded = {
   readonly ok: true;
   readonly response: Response;
-  readonly selection: Selection;
   readonly errand: Errand;
+  /** The instance that answered, to be given back exactly once, now or when the body has gone by. */
+  readonly hold: Hold;
 };
 
 export async function forward(scope: Scope, errand: Errand, trail: Trail): Promise<Forwarded | Refusal> {
   const { route, leases } = errand;
   const parcel = await packParcel(scope.request, errand.incoming, route);
+  if (!parcel.ok) return parcel;
   const triesMax = parcel.resendable ? route.attemptsMax : 1;
   const tried: CompiledInstance[] = [];
   for (;;) {
@@ -32,14 +35,16 @@ export async function forward(scope: Scope, errand: Errand, trail: Trail): Promi
     if (selection === undefined) return tried.length === 0 ? noneToTry(route.pool) : allFailed(route.pool, false);
     const remainingMs = trail.startedAtMs + route.timeoutMs - nowMs;
     const moreTries = tried.length + 1 < triesMax;
-    leases.begin(selection);
+    const hold = new Hold(leases, selection);
     try {
-      const deadlineMs = tryDeadlineMs({ remainingMs, tryTimeoutMs: route.tryTimeoutMs, moreTries });
-      const response = await send({ parcel, instance: selection.instance, env: scope.env, deadlineMs });
+      const waitMs = tryDeadlineMs({ remainingMs, tryTimeoutMs: route.tryTimeoutMs, moreTries });
+      const { env, ctx } = scope;
+      const lost: Watched["lost"] = (other) => hold.release(other);
+      const response = await send({ parcel, instance: selection.instance, env, ctx, nowMs, waitMs, lost });
       leases.succeeded(selection);
-      return { ok: true, response, selection, errand };
+      return { ok: true, response, errand, hold };
     } catch (error) {
-      leases.end(selection, scope.ctx);
+      hold.release(scope.ctx);
       const refusal = judge(error);
       if (refusal !== undefined) return refusal;
       leases.failed(selection, Date.now());
@@ -55,6 +60,7 @@ export async function forward(scope: Scope, errand: Errand, trail: Trail): Promi
 /** Failures that are not the instance's: there is no sense in trying another. */
 function judge(error: unknown): Refusal | undefined {
   if (error instanceof BodyOverrun) return refuse("body_too_large", error.message);
+  if (error instanceof BrokenBody) return refuse("body_broken");
   if (error instanceof UnusableInstance) return refuse("api_key_unset", error.message);
   return undefined;
 }

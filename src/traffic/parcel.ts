@@ -1,10 +1,12 @@
 // What is sent to a backend: prepared once per request, so that every further try sends exactly the same.
 
+import { type Refusal, refuse } from "../contracts/refusals.ts";
 import { mayResend } from "../policies/forwarding/resend.ts";
 import type { CompiledRoute } from "../policies/routing/compiled-config.ts";
 import type { Incoming } from "./sanitise.ts";
 
 export type Parcel = {
+  readonly ok: true;
   readonly method: string;
   /** The public URL: what a binding sees. */
   readonly url: string;
@@ -14,15 +16,21 @@ export type Parcel = {
   readonly body: ArrayBuffer | ReadableStream<Uint8Array> | null;
   readonly upgrade: boolean;
   readonly resendable: boolean;
-  /** Rejects when an undeclared body cannot be sent whole: BodyOverrun, or how the client broke off. Absent where the length is known. */
+  /** Rejects with BrokenBody when a streamed body cannot be sent whole; absent where there is none. */
   readonly broken: Promise<never> | undefined;
 };
 
+/** The client broke off: its fault, not the instance's. */
+export class BrokenBody extends Error {}
 /** The body grew past the route's bound. */
-export class BodyOverrun extends Error {}
+export class BodyOverrun extends BrokenBody {}
 
-/** Buffers the body only where the request may be sent again, never otherwise; never clones or tees. */
-export async function packParcel(request: Request, incoming: Incoming, route: CompiledRoute): Promise<Parcel> {
+/** Buffers the body only where the request may be sent again, never otherwise; never clones or tees. Refuses `body_broken`. */
+export async function packParcel(
+  request: Request,
+  incoming: Incoming,
+  route: CompiledRoute,
+): Promise<Parcel | Refusal> {
   const { address, method, contentLength } = incoming;
   const target = route.stripLength === 0 ? address.target : strip(address.target, route.stripLength);
   const resendable = mayResend({
@@ -32,16 +40,17 @@ export async function packParcel(request: Request, incoming: Incoming, route: Co
     hasBody: request.body !== null,
     contentLength,
   });
-  const { body, broken } = await bodyOf(request, { resendable, bytesMax: route.bodyBytesMax, contentLength });
+  const packed = await packBody(request, { resendable, bytesMax: route.bodyBytesMax, contentLength });
+  if (packed === undefined) return refuse("body_broken");
   return {
+    ok: true,
+    ...packed,
     method,
     url: `${address.scheme}://${address.authority}${target}`,
     target,
     headers: incoming.headers,
-    body,
     upgrade: incoming.upgrade,
     resendable,
-    broken,
   };
 }
 
@@ -53,24 +62,36 @@ function strip(target: string, length: number): string {
 
 type BodyRule = { readonly resendable: boolean; readonly bytesMax: number; readonly contentLength: number | undefined };
 
-async function bodyOf(request: Request, rule: BodyRule): Promise<Pick<Parcel, "body" | "broken">> {
+type PackedBody = Pick<Parcel, "body" | "broken">;
+
+/** Undefined when the client broke off while it was buffered. */
+async function packBody(request: Request, rule: BodyRule): Promise<PackedBody | undefined> {
   if (request.body === null) return NO_BODY;
-  if (rule.resendable) return { body: await request.arrayBuffer(), broken: undefined };
-  if (rule.contentLength !== undefined) return { body: request.body, broken: undefined };
-  return bounded(request.body, rule.bytesMax);
+  if (!rule.resendable) return carryUp(request.body, rule);
+  const body = await request.arrayBuffer().catch(() => undefined);
+  return body && { body, broken: undefined };
 }
 
-const NO_BODY = { body: null, broken: undefined };
+const NO_BODY: PackedBody = { body: null, broken: undefined };
+
+type Carrier = TransformStream<Uint8Array, Uint8Array>;
 
 /**
- * Passes chunks on until the client breaks off or more than `bytesMax` have gone by, and then nothing, not even an end:
- * the runtime ends a failed stream in good order, so what was cut would look whole to the instance. The sender breaks off instead.
+ * Passes chunks on until the client breaks off or sends too much, and then nothing, not even an end: the runtime ends
+ * a failed stream in good order, so what was cut would look whole to the instance. The sender breaks off instead.
  */
-function bounded(body: ReadableStream<Uint8Array>, bytesMax: number): Pick<Parcel, "body" | "broken"> {
+function carryUp(body: ReadableStream<Uint8Array>, rule: BodyRule): PackedBody {
   const { promise: broken, reject } = Promise.withResolvers<never>();
   broken.catch(() => undefined);
+  const { contentLength, bytesMax } = rule;
+  const carrier = contentLength === undefined ? counter(bytesMax, reject) : new FixedLengthStream(contentLength);
+  body.pipeTo(carrier.writable, { preventAbort: true }).catch((error) => reject(new BrokenBody(String(error))));
+  return { body: carrier.readable, broken };
+}
+
+function counter(bytesMax: number, reject: (error: BodyOverrun) => void): Carrier {
   let bytes = 0;
-  const counter = new TransformStream<Uint8Array, Uint8Array>({
+  return new TransformStream({
     transform(chunk, controller) {
       bytes += chunk.byteLength;
       if (bytes <= bytesMax) return controller.enqueue(chunk);
@@ -78,6 +99,4 @@ function bounded(body: ReadableStream<Uint8Array>, bytesMax: number): Pick<Parce
       return new Promise(() => undefined);
     },
   });
-  body.pipeTo(counter.writable, { preventAbort: true }).catch(reject);
-  return { body: counter.readable, broken };
 }

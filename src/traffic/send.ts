@@ -3,6 +3,7 @@
 import type { BackendWorkerInterface } from "../contracts/backend-worker.ts";
 import { findService, findText } from "../contracts/bindings.ts";
 import { DeadlineExceeded } from "../isolate/deadline.ts";
+import { slowWatch, type Watched } from "../isolate/slow-watch.ts";
 import type { CompiledInstance } from "../policies/routing/compiled-config.ts";
 import type { Parcel } from "./parcel.ts";
 
@@ -13,58 +14,77 @@ export type Try = {
   readonly parcel: Parcel;
   readonly instance: CompiledInstance;
   readonly env: Env;
-  readonly deadlineMs: number;
+  readonly ctx: ExecutionContext;
+  readonly nowMs: number;
+  /** How long the instance may take, in ms from `nowMs`. */
+  readonly waitMs: number;
+  /** Called when the request was cut with its client, so that nothing after the try will run. */
+  readonly lost: Watched["lost"];
 };
 
-/** Rejects with DeadlineExceeded when the deadline passes, UnusableInstance, what broke the request's body, or whatever the platform throws. */
-export async function send({ parcel, instance, env, deadlineMs }: Try): Promise<Response> {
-  const controller = new AbortController();
+/**
+ * Rejects with DeadlineExceeded when the deadline passes, UnusableInstance, what broke the request's body, or whatever
+ * the platform throws. A try that is given up is merely no longer waited for: the runtime ends it with the request.
+ */
+export async function send(attempt: Try): Promise<Response> {
+  const { parcel, ctx, nowMs, waitMs, lost } = attempt;
+  const delivered = deliver(attempt);
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const { promise: slow, resolve: wake } = Promise.withResolvers<void>();
+  const watched: Watched = { wake, heard: false, lost };
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const error = new DeadlineExceeded(deadlineMs);
-      reject(error);
-      controller.abort(error);
-    }, deadlineMs);
+  void slow.then(() => {
+    if (watched.heard) return;
+    watched.heard = true;
+    timer = setTimeout(() => reject(new DeadlineExceeded(waitMs)), Math.max(0, nowMs + waitMs - Date.now()));
+    // From here on its client may leave, and its instance is still given back.
+    ctx.waitUntil(delivered.then(nothing, nothing));
   });
-  // Also after the response has begun: the rest of it would answer a request that was never whole.
-  parcel.broken?.catch((error) => controller.abort(error));
+  slowWatch.enter(watched, ctx, nowMs);
   try {
-    const delivered = deliver({ parcel, instance, env, signal: controller.signal });
     return await Promise.race(parcel.broken === undefined ? [delivered, late] : [delivered, late, parcel.broken]);
   } finally {
-    clearTimeout(timer);
+    slowWatch.leave(watched);
+    if (timer !== undefined) clearTimeout(timer);
   }
 }
 
-type Delivery = {
-  readonly parcel: Parcel;
-  readonly instance: CompiledInstance;
-  readonly env: Env;
-  readonly signal: AbortSignal;
-};
+const nothing = (): void => undefined;
 
-async function deliver({ parcel, instance, env, signal }: Delivery): Promise<Response> {
+function deliver({ parcel, instance, env }: Try): Promise<Response> {
   const { target } = instance;
-  const init: RequestInit = {
-    method: parcel.method,
-    headers:
-      instance.apiKeyEnv === undefined
-        ? parcel.headers
-        : { ...parcel.headers, "x-api-key": apiKey(env, instance.apiKeyEnv) },
-    body: parcel.body,
-    redirect: "manual",
-  };
-  if (target.kind === "url") return await fetch(target.base + parcel.target, { ...init, ...RAW, signal });
+  const init = requestInit(parcel, instance, env);
+  if (target.kind === "url") return fetch(target.base + parcel.target, init);
   const service = findService(env, target.binding);
   if (service === undefined) throw new UnusableInstance(`binding ${target.binding} is not a service`);
-  if (!target.rpc || parcel.upgrade) return await service.fetch(parcel.url, { ...init, ...RAW, signal });
-  // A signal does not travel by RPC: a call that is given up is merely no longer waited for.
-  return await (service as Service<BackendWorkerRpc>).handleRequest(new Request(parcel.url, init));
+  if (!target.rpc || parcel.upgrade) return service.fetch(parcel.url, init);
+  // A signal does not travel by RPC.
+  const { signal: _, ...plain } = init;
+  return (service as Service<BackendWorkerRpc>).handleRequest(new Request(parcel.url, plain));
 }
 
-/** The body's encoding is the client's business: it passes as it is. */
-const RAW = { encodeResponseBody: "manual" } as const;
+function requestInit(
+  { method, headers, body, broken }: Parcel,
+  { apiKeyEnv }: CompiledInstance,
+  env: Env,
+): RequestInit {
+  return {
+    method,
+    headers: apiKeyEnv === undefined ? headers : { ...headers, "x-api-key": apiKey(env, apiKeyEnv) },
+    body,
+    redirect: "manual",
+    // The body's encoding is the client's business: it passes as it is.
+    encodeResponseBody: "manual",
+    ...(broken !== undefined && { signal: breakOff(broken) }),
+  };
+}
+
+/** Also after the response has begun: the rest of it would answer a request that was never whole. */
+function breakOff(broken: Promise<never>): AbortSignal {
+  const controller = new AbortController();
+  broken.catch((error) => controller.abort(error));
+  return controller.signal;
+}
 
 function apiKey(env: Env, name: string): string {
   const key = findText(env, name);

@@ -22,29 +22,22 @@ export function settle(scope: Scope, trail: Trail, outcome: Forwarded | Refusal)
   return response;
 }
 
-function finish(scope: Scope, trail: Trail, { response, selection, errand }: Forwarded): Response {
-  const { leases, route } = errand;
+function finish(scope: Scope, trail: Trail, { response, errand, hold }: Forwarded): Response {
   if (response.webSocket !== null) {
-    // Passed through untouched: from here on neither its frames nor its end are seen.
-    leases.passedSocket(selection, scope.ctx);
-    leases.end(selection, scope.ctx);
+    hold.releaseUncounted(scope.ctx);
     return response;
   }
-  const facts = readResponse(response.headers);
+  const { contentLength, eventStream, dropped } = readResponse(response.headers);
   let { body } = response;
-  if (body === null || endsAtHeaders({ hasBody: true, contentLength: facts.contentLength }))
-    leases.end(selection, scope.ctx);
+  if (body === null || endsAtHeaders(contentLength)) hold.release(scope.ctx);
   else {
-    const carriage = carry(body, {
-      contentLength: facts.contentLength,
-      idleTimeoutMs: facts.eventStream ? undefined : route.idleTimeoutMs,
-    });
+    const idleTimeoutMs = eventStream ? undefined : errand.route.idleTimeoutMs;
+    const carriage = carry(body, { contentLength, idleTimeoutMs });
     body = carriage.body;
-    scope.ctx.waitUntil(carriage.ended.then(() => leases.end(selection, scope.ctx)));
-    leases.renewWhile(carriage.ended, scope.ctx);
+    hold.releaseAfter(carriage.ended, scope.ctx);
   }
   const answer = new Response(body, response);
-  for (const name of facts.dropped ?? []) answer.headers.delete(name);
+  for (const name of dropped ?? []) answer.headers.delete(name);
   answer.headers.set("X-Request-Id", trail.requestId);
   return answer;
 }

@@ -13,7 +13,7 @@ export class Trail {
   clientIp = "";
   route: CompiledRoute | undefined;
   instance: string | undefined;
-  /** Where the decision came from: `range`, `snapshot`, `object` or `local`. */
+  /** Where the decision came from: `only`, `range`, `snapshot`, `object` or `local`. */
   lease: string | undefined;
   leaseAgeMs = 0;
   tries = 0;

@@ -243,6 +243,16 @@ describe("least-connections", () => {
     expect((await registry.status()).inFlight).toEqual({});
   });
 
+  it("forgets, with the next snapshot, whom it chose for requests that never began", async () => {
+    const clock = { nowMs: 1_000_000 };
+    const one = isolate({ ...registryOn(clock), pool: leastConnections, clock });
+    const { counter } = await one.choose();
+    expect(counter.promised).toBe(1);
+    clock.nowMs += 1_000;
+    await one.choose();
+    expect(counter).toMatchObject({ promised: 0, inFlight: 0 });
+  });
+
   it("costs a busy isolate no more than its reports", async () => {
     const registry = await realRegistry();
     const one = isolate({ ...registry, pool: leastConnections });
@@ -393,22 +403,23 @@ describe("a registry that does not answer", () => {
     const late = Promise.withResolvers<void>();
     let calls = 0;
     const lease = async (call: LeaseCall) => {
+      const reply = await registry.lease(call);
       if (++calls === 2) await late.promise;
-      return registry.lease(call);
+      return reply;
     };
     const one = isolate({ lease, clock });
     const cut = one.choose();
     await vi.waitFor(() => expect(calls).toBe(2));
     clock.nowMs += 5_001;
-    const next = one.choose();
-    await vi.waitFor(() => expect(registry.calls.length).toBeGreaterThan(1));
-    expect((await next).how).toBe("range");
+    expect((await one.choose()).how).toBe("range");
     late.resolve();
     await cut;
     await one.over();
     clock.nowMs += 1_000;
     await one.serve();
-    expect(registry.books.ledger.outstanding.size).toBeLessThanOrEqual(1);
+    const reports = registry.calls.flatMap((call) => call.reports);
+    expect(reports.filter(({ used, done }) => used === 0 && done)).toHaveLength(1);
+    expect(registry.books.ledger.reissued).toBe(1);
   });
 });
 
@@ -432,6 +443,16 @@ describe("instances", () => {
     for (let i = 0; i < 4; i++) tried.push((await one.choose(tried)).instance);
     expect(new Set(tried.map(({ id }) => id)).size).toBe(4);
     expect(one.leases.select({ ctx: one.ctx, nowMs: Date.now(), tried })).toBeUndefined();
+  });
+
+  it("are selected at once for a request that failed on one, even while the registry would have to be asked", async () => {
+    const clock = { nowMs: 1_000_000 };
+    const one = isolate({ ...registryOn(clock), clock });
+    const first = await one.choose();
+    const next = one.leases.select({ ctx: one.ctx, nowMs: clock.nowMs, tried: [first.instance] });
+    expect(next).not.toBeInstanceOf(Promise);
+    expect(next).toMatchObject({ how: "local" });
+    expect(one.leases.select({ ctx: one.ctx, nowMs: clock.nowMs })).toBeInstanceOf(Promise);
   });
 
   it("that fail are passed over for a second, the others sharing their part evenly", async () => {
@@ -474,6 +495,21 @@ describe("another configuration", () => {
     one.leases.end(old, one.ctx);
     await one.over();
     expect(await registry.status()).toMatchObject({ rosterVersion: 2, configVersion: 2, inFlight: {} });
+  });
+
+  it("makes positions held under the one before void, unless it deals them alike", async () => {
+    const clock = { nowMs: 1_000_000 };
+    const registry = registryOn(clock);
+    const one = isolate({ ...registry, clock });
+    for (let i = 0; i < 20; i++) await one.serve();
+    one.leases.bind(poolOf("api", IDS), 2, 0);
+    expect(one.leases.select({ ctx: one.ctx, nowMs: clock.nowMs })).toMatchObject({ how: "range" });
+    one.leases.bind(poolOf("api", ["d", "c", "b", "a"]), 3, 0);
+    const asked = one.leases.select({ ctx: one.ctx, nowMs: clock.nowMs });
+    expect(asked).toBeInstanceOf(Promise);
+    const from = registry.books.ledger.cursor;
+    expect((await asked)?.instance.id).toBe(["d", "c", "b", "a"][from % 4]);
+    expect(registry.calls.at(-1)?.reports).toEqual([]);
   });
 
   it("keeps reporting requests on an instance that is gone until they end", async () => {

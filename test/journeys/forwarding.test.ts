@@ -2,6 +2,7 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { connect } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import { type Origin, startOrigin } from "./origin.ts";
@@ -213,6 +214,33 @@ describe("bodies", () => {
     socket.resetAndDestroy();
     await echo("/plain/x");
     expect(one.whole()).toBe(before.whole + 1);
+  });
+
+  it.each([
+    ["chunked POST", "POST", "Transfer-Encoding: chunked", "5\r\nfirst\r\n"],
+    ["declared POST", "POST", "Content-Length: 100", "first"],
+  ])("a %s that the client breaks off is not held against its instance", async (_, method, framing, beginning) => {
+    for (let request = 0; request < 2; request++) {
+      const id = `broken-off-${method}-${request}-${Math.random()}`;
+      const socket = connect(plane.port, "127.0.0.1");
+      socket.write(`${method} /both/x HTTP/1.1\r\nHost: x\r\nX-Request-Id: ${id}\r\n${framing}\r\n\r\n${beginning}`);
+      await delay(100);
+      socket.resetAndDestroy();
+      await expect.poll(() => plane.stdout().includes(id)).toBe(true);
+      expect(plane.stderr()).not.toContain(id);
+    }
+    const served = [await echo("/both/x"), await echo("/both/x")].map(({ origin }) => origin);
+    expect(served.toSorted()).toEqual(["one", "two"]);
+  });
+
+  it("a PUT that the client breaks off reaches nobody, because it is only sent once it is whole", async () => {
+    const before = origins[0].hits() + origins[1].hits();
+    const socket = connect(plane.port, "127.0.0.1");
+    socket.write("PUT /both/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nfirst");
+    await delay(100);
+    socket.resetAndDestroy();
+    await echo("/both/x");
+    expect(origins[0].hits() + origins[1].hits()).toBe(before + 1);
   });
 
   it("a 30 MB response streams back whole, its length undeclared or declared", async () => {

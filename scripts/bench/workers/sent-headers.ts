@@ -8,21 +8,23 @@ export type Identity = { readonly userId: string; readonly username: string };
 
 export function sentHeaders(request: Request, requestId: string, { userId, username }: Identity): SentHeaders {
   const headers: SentHeaders = {};
-  for (const [name, value] of request.headers) headers[name] = value;
-  const { cookie } = headers;
-  if (cookie !== undefined) headers.cookie = withoutOurs(cookie);
+  let host = "";
+  for (const [name, value] of request.headers) {
+    if (name === "cookie") headers.cookie = withoutOurs(value);
+    else if (name === "host") host = value;
+    else headers[name] = value;
+  }
   const trace = crypto.randomUUID().replaceAll("-", "");
   const ip = peerOf(request);
   headers["x-request-id"] = requestId;
   headers.traceparent = `00-${trace}-${trace.slice(16)}-01`;
   headers["x-forwarded-for"] = ip;
-  headers["x-forwarded-host"] = headers.host ?? "";
+  headers["x-forwarded-host"] = host;
   headers["x-forwarded-proto"] = "http";
   headers["x-real-ip"] = ip;
   headers["x-session-authenticated"] = "true";
   headers["x-session-user-id"] = userId;
   headers["x-session-username"] = username;
-  delete headers.host;
   return headers;
 }
 
