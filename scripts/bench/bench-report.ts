@@ -92,12 +92,13 @@ export function costLines(costs: readonly CostRow[]): readonly string[] {
     "",
     "objects at saturation, per request",
     table([
-      ["load", "requests", "req/s", "calls", "commits", "fsyncs", "alarms", "errors"],
+      ["load", "requests", "req/s", "calls", "calls/s", "commits", "fsyncs", "alarms", "errors"],
       ...costs.map((one) => [
         one.name,
         whole(one.requests),
         whole(one.requestsPerSecond),
         fixed(one.callsPerRequest, 4),
+        whole(one.callsPerRequest * one.requestsPerSecond),
         one.commitsPerRequest === undefined ? "no strace" : fixed(one.commitsPerRequest, 4),
         fixed(one.syncsPerRequest, 4),
         fixed(one.alarmsPerRequest, 4),

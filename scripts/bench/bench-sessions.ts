@@ -46,16 +46,16 @@ export type Visit = {
   readonly cookies: readonly string[];
 };
 
-/** Sends one request with every cookie to every port, so that each isolate has seen each session. */
+/** Sends one request with every cookie to every port, so that each isolate has seen each session; an object wakes up once for all. */
 export async function visitWithAll({ pid, ports, path, cookies }: Visit): Promise<void> {
-  for (const port of ports) {
-    await forEachBounded(cookies, CONCURRENCY, async (cookie, index) => {
-      if (index % CHECK_EVERY === 0) await waitForDescriptors(pid);
+  await forEachBounded(cookies, CONCURRENCY, async (cookie, index) => {
+    if (index % CHECK_EVERY === 0) await waitForDescriptors(pid);
+    for (const port of ports) {
       const { status, body } = await ask({ port, path, headers: { Cookie: cookie } });
       if (status !== 200)
         throw new BenchProblem(`port ${port} answers ${status} to a session's request: ${body.slice(0, 500)}`);
-    });
-  }
+    }
+  });
 }
 
 /** Returns when objects have been let go of, or after 30 s. */

@@ -24,13 +24,16 @@ export class SeenSessions {
 
   /** Returns when the isolates on `ports` know every session and will for the next minute. */
   async ensure(ports: readonly number[]): Promise<void> {
-    for (const port of ports) {
-      const unreadAt = (this.#seenAt.get(port) ?? Number.NEGATIVE_INFINITY) + UNREAD_MS_MAX;
-      if (Date.now() < unreadAt - WINDOW_MS) continue;
-      // Earlier than that, what is remembered would just be used again.
-      await delay(Math.max(0, unreadAt + MARGIN_MS - Date.now()));
-      this.#seenAt.set(port, Date.now());
-      await visitWithAll({ pid: this.#plane.pid, ports: [port], path: PATHS.leastConnections, cookies: this.#cookies });
-    }
+    const due = ports.filter((port) => Date.now() >= this.#unreadAt(port) - WINDOW_MS);
+    if (due.length === 0) return;
+    // Earlier than that, what is remembered would just be used again.
+    await delay(Math.max(0, Math.max(...due.map((port) => this.#unreadAt(port))) + MARGIN_MS - Date.now()));
+    for (const port of due) this.#seenAt.set(port, Date.now());
+    await visitWithAll({ pid: this.#plane.pid, ports: due, path: PATHS.leastConnections, cookies: this.#cookies });
+  }
+
+  /** The distant past for an isolate that has seen none. */
+  #unreadAt(port: number): number {
+    return (this.#seenAt.get(port) ?? Number.NEGATIVE_INFINITY) + UNREAD_MS_MAX;
   }
 }

@@ -2,7 +2,7 @@
 
 import { PATHS } from "./bench-document.ts";
 import { visitWithAll } from "./bench-sessions.ts";
-import { type Group, PER_REQUEST, type Stage } from "./contenders.ts";
+import { type Group, PER_REQUEST, PLANE, type Stage } from "./contenders.ts";
 import type { LoadGenerator } from "./drive-load.ts";
 
 const WARM_SECONDS = 2;
@@ -10,24 +10,21 @@ const WARM_SECONDS = 2;
 type Warming = { readonly stage: Stage; readonly generator: LoadGenerator; readonly print: (line: string) => void };
 
 export async function warmUp(groups: readonly Group[], { stage, generator, print }: Warming): Promise<void> {
+  await showSessions(groups, stage, print);
   for (const { name, contenders, cookies } of groups) {
     print(`warms up ${name}`);
-    for (const contender of contenders) {
-      const { ports, path } = contender;
-      if (cookies === stage.many && contender.name === PER_REQUEST) await showToPerRequest(stage);
-      else if (cookies === stage.many) await contender.arrange?.();
-      await generator.drive({ ports, path, seconds: WARM_SECONDS, cookies });
-    }
+    for (const { ports, path } of contenders) await generator.drive({ ports, path, seconds: WARM_SECONDS, cookies });
   }
 }
 
-const shown = new WeakSet<Stage>();
-
-/** Its isolates keep nothing and share the objects, so one of them is enough. */
-async function showToPerRequest(stage: Stage): Promise<void> {
-  if (shown.has(stage)) return;
-  shown.add(stage);
-  const { plane, perRequest, sessions } = stage;
-  const path = PATHS.leastConnections;
-  await visitWithAll({ pid: plane.pid, ports: perRequest.slice(0, 1), path, cookies: sessions });
+/** All isolates of the plane in one pass. Those of the per-request design keep nothing and share the objects: one is enough. */
+async function showSessions(groups: readonly Group[], stage: Stage, print: Warming["print"]): Promise<void> {
+  const { plane, many, seen, sessions } = stage;
+  const contenders = groups.filter(({ cookies }) => cookies === many).flatMap((group) => group.contenders);
+  const portsOf = (wanted: string) => contenders.filter(({ name }) => name === wanted).flatMap(({ ports }) => ports);
+  if (contenders.length === 0) return;
+  print(`shows ${sessions.length} sessions to every isolate`);
+  await seen.ensure(portsOf(PLANE));
+  const ports = portsOf(PER_REQUEST).slice(0, 1);
+  await visitWithAll({ pid: plane.pid, ports, path: PATHS.leastConnections, cookies: sessions });
 }

@@ -33,6 +33,8 @@ const WAIT_MS = 500;
 const FIRST_WAIT_MS = 5_000;
 /** A load still out after this is given up: its request may have been cut, and then it never settles. */
 const FLIGHT_MS_MAX = 5_000;
+/** From this share of the bound on a value is asked for anew, early enough for an answer before the bound is reached. */
+const EARLY = 0.75;
 /** After a failed load the last good value serves this long before the source is asked again. */
 const RETRY_PAUSE_MS = 100;
 /** The flight that was out already may have asked too early for this request; the next one cannot have. */
@@ -51,7 +53,7 @@ export class Refreshed<T> {
   }
 
   /**
-   * The value, at most `freshnessMs` old: at once when that is so (asking again in the background from half that age on),
+   * The value, at most `freshnessMs` old: at once when that is so (asking again in the background from three quarters of that age on),
    * else after a wait of at most 500 ms for a refresh, else the last good one marked `stale`.
    * Rejects only when no load has ever succeeded, or none since the clock stepped back.
    */
@@ -62,7 +64,7 @@ export class Refreshed<T> {
     const ageMs = nowMs - held.askedAt;
     const mayAsk = nowMs - this.#failedAtMs >= RETRY_PAUSE_MS;
     if (ageMs <= freshnessMs) {
-      if (ageMs > freshnessMs / 2 && mayAsk) this.#flightFrom(access);
+      if (ageMs > freshnessMs * EARLY && mayAsk) this.#flightFrom(access);
       return held;
     }
     if (!mayAsk) return stale(held);

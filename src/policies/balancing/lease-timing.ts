@@ -3,6 +3,10 @@
 /** What one object may be asked per second by all isolates together; it could serve two to three times as much. */
 const CALLS_PER_SECOND = 300;
 const RENEW_AFTER_MS_MIN = 100;
+/** A small fleet shares 20 calls/s: every call costs as much as several requests, and what others have in flight fades within 100 ms anyway. */
+const RENEW_AFTER_MS_PER_ISOLATE = 50;
+/** Where the shared budget takes over: 250 isolates at 300 calls/s. */
+const RENEW_AFTER_MS_SMALL_FLEET_MAX = 833;
 const VALID_MS_MIN = 10_000;
 const ISOLATE_LAPSE_MS_MIN = 15_000;
 /** An isolate counts a range's validity from before it asked, the registry from when it answered; this covers clocks of unequal speed. */
@@ -23,7 +27,11 @@ export type LeaseTiming = {
 
 /** All times grow with the fleet, so that the object's budget holds and nothing lapses between two calls. */
 export function leaseTiming(isolates: number): LeaseTiming {
-  const renewAfterMs = Math.max(RENEW_AFTER_MS_MIN, Math.ceil((isolates * 1_000) / CALLS_PER_SECOND));
+  const renewAfterMs = Math.max(
+    RENEW_AFTER_MS_MIN,
+    Math.min(isolates * RENEW_AFTER_MS_PER_ISOLATE, RENEW_AFTER_MS_SMALL_FLEET_MAX),
+    Math.ceil((isolates * 1_000) / CALLS_PER_SECOND),
+  );
   const validMs = Math.max(VALID_MS_MIN, 2 * renewAfterMs);
   return {
     renewAfterMs,

@@ -24,6 +24,7 @@ function rig() {
 }
 
 const FRESHNESS_MS = 1_000;
+const EARLY_MS = 750;
 const T0 = 1_000_000;
 
 /** Loads `value` now, so that its age counts from now. */
@@ -45,10 +46,10 @@ afterEach(() => {
 });
 
 describe("within the bound", () => {
-  it("answers at once and asks nobody up to half the bound", async () => {
+  it("answers at once and asks nobody up to three quarters of the bound", async () => {
     const r = rig();
     await load(r, 7);
-    vi.setSystemTime(T0 + FRESHNESS_MS / 2);
+    vi.setSystemTime(T0 + EARLY_MS);
     expect(r.held.current(r.access(), FRESHNESS_MS)).toEqual({ value: 7, askedAt: T0, stale: false });
     expect(r.loads.length).toBe(1);
   });
@@ -59,10 +60,10 @@ describe("within the bound", () => {
     expect(r.held.current(r.access(), FRESHNESS_MS)).toBe(r.held.current(r.access(), FRESHNESS_MS));
   });
 
-  it("past half the bound still answers at once, and one request asks anew for all", async () => {
+  it("past three quarters of the bound still answers at once, and one request asks anew for all", async () => {
     const r = rig();
     await load(r, 7);
-    vi.setSystemTime(T0 + FRESHNESS_MS / 2 + 1);
+    vi.setSystemTime(T0 + EARLY_MS + 1);
     for (let request = 0; request < 10; request++) {
       expect(r.held.current(r.access(), FRESHNESS_MS)).toMatchObject({ value: 7, stale: false });
     }
@@ -71,7 +72,7 @@ describe("within the bound", () => {
     expect(r.kept.length).toBe(2);
     r.last().answer(8);
     await settle();
-    expect(r.held.current(r.access(), FRESHNESS_MS)).toMatchObject({ value: 8, askedAt: T0 + FRESHNESS_MS / 2 + 1 });
+    expect(r.held.current(r.access(), FRESHNESS_MS)).toMatchObject({ value: 8, askedAt: T0 + EARLY_MS + 1 });
   });
 
   it("counts age from before it asked, not from the answer", async () => {
@@ -210,7 +211,7 @@ describe("an expired value", () => {
   it("is asked for anew by the next request, whatever load was out", async () => {
     const r = rig();
     await load(r, 7);
-    vi.setSystemTime(T0 + FRESHNESS_MS / 2 + 1);
+    vi.setSystemTime(T0 + EARLY_MS + 1);
     void r.held.current(r.access(), FRESHNESS_MS);
     const early = r.last();
     r.held.expire();
