@@ -2,7 +2,7 @@
 // Never answers with anything older than the asked bound while its source answers in time; what it
 // answers instead says so (`stale`). One load at a time, shared by all requests of the isolate.
 
-import { withDeadline } from "./deadline.ts";
+import { withDeadline } from "../deadline.ts";
 import { LatestTime } from "./latest-time.ts";
 
 /** What a request lends to the load it starts: its environment, its lifetime and its clock (epoch ms). */

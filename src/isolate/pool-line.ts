@@ -2,7 +2,7 @@
 // Knows nothing of what is said: PoolLeases composes and understands. No request waits longer than 500 ms.
 
 import type { LeaseCall, LeaseReply, Roster } from "../contracts/registry.ts";
-import { waitAtMost } from "./wait-at-most.ts";
+import { waitAtMost } from "../deadline.ts";
 
 export type Lease = (call: LeaseCall) => Promise<LeaseReply>;
 export type Leased = Extract<LeaseReply, { kind: "leased" }>;

@@ -2,7 +2,7 @@
 // and every 5 s while requests are under way, so that they do not lapse there. Used by PoolLeases only.
 
 import type { Lifetime, PoolLine } from "./pool-line.ts";
-import { waitAtMost } from "./wait-at-most.ts";
+import { waitAtMost } from "../deadline.ts";
 
 export type ReportOptions = {
   readonly line: PoolLine;

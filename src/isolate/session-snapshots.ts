@@ -9,7 +9,7 @@ import { earnCredit, FULL_CREDIT, spendOnReread } from "../policies/sessions/rer
 import { mentionsSession } from "../policies/sessions/session-cookie.ts";
 import { snapshotUse } from "../policies/sessions/snapshot-use.ts";
 import { BoundedMap } from "./bounded-map.ts";
-import { withDeadline } from "./deadline.ts";
+import { withDeadline } from "../deadline.ts";
 import type { Access, Held } from "./freshness.ts";
 import { RevocationLog } from "./revocation-log.ts";
 import { SessionEntry, SILENT_AFTER_MS } from "./session-entry.ts";

@@ -5,7 +5,7 @@ import { ok, type RefusalCode } from "../contracts/refusals.ts";
 import type { RegistryStatus } from "../contracts/registry.ts";
 import { reply } from "../http/reply.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
-import { waitAtMost } from "../isolate/wait-at-most.ts";
+import { waitAtMost } from "../deadline.ts";
 import { callRegistry } from "../objects.ts";
 import type { CompiledPool } from "../policies/routing/compiled-config.ts";
 

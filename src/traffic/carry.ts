@@ -1,6 +1,6 @@
 // Carries a response body to the client unbuffered, and knows when it has gone by.
 
-import { withDeadline } from "../isolate/deadline.ts";
+import { withDeadline } from "../deadline.ts";
 
 export type Carriage = {
   /** What the client is sent. */

@@ -1,7 +1,7 @@
 // Sends the request to the selected instance, and on to one not yet tried where sending again is allowed.
 
 import { type Refusal, refuse } from "../contracts/refusals.ts";
-import { DeadlineExceeded } from "../isolate/deadline.ts";
+import { DeadlineExceeded } from "../deadline.ts";
 import type { PoolLeases, Selection } from "../isolate/pool-leases.ts";
 import type { Watched } from "../isolate/slow-watch.ts";
 import { tryDeadlineMs } from "../policies/forwarding/resend.ts";

@@ -2,7 +2,7 @@
 
 import type { BackendWorkerInterface } from "../contracts/backend-worker.ts";
 import { findService, findText } from "../contracts/bindings.ts";
-import { DeadlineExceeded } from "../isolate/deadline.ts";
+import { DeadlineExceeded } from "../deadline.ts";
 import { slowWatch, type Watched } from "../isolate/slow-watch.ts";
 import type { CompiledInstance } from "../policies/routing/compiled-config.ts";
 import type { Parcel } from "./parcel.ts";

@@ -20,3 +20,13 @@ export async function withDeadline<T>(work: Promise<T>, waitMs: number): Promise
     clearTimeout(timer);
   }
 }
+
+/** For work whose lateness is an outcome, not an error: what it settles to, or undefined after `waitMs`. */
+export async function waitAtMost<T>(work: Promise<T>, waitMs: number): Promise<T | undefined> {
+  try {
+    return await withDeadline(work, waitMs);
+  } catch (error) {
+    if (error instanceof DeadlineExceeded) return undefined;
+    throw error;
+  }
+}
