@@ -3,13 +3,15 @@
 
 import { type IRequestStrict, Router } from "itty-router";
 import { type RefusalCode, refuse } from "./contracts/refusals.ts";
-import { refuseUnlessAdmin } from "./http/admin.ts";
-import { refusalOfFault } from "./http/fault.ts";
+import { writeAccessLine } from "./http/access-log.ts";
+import { offersSecret, refuseUnlessAdmin } from "./http/admin.ts";
+import { clientIpOf } from "./http/client-ip.ts";
 import { HttpError } from "./http/http-error.ts";
+import { refusalOfFault } from "./http/refusal-of-fault.ts";
 import { prefersHtml, problem } from "./http/reply.ts";
 import { requestIdOf } from "./http/request-id.ts";
 import { deploymentOf } from "./isolate/deployment.ts";
-import { readAddress } from "./policies/forwarding/address.ts";
+import { rawPath, readAddress } from "./policies/forwarding/address.ts";
 import { getAudit, verifyAudit } from "./routes/audit.ts";
 import { getBalancerStatus } from "./routes/balancer.ts";
 import {
@@ -62,14 +64,32 @@ router
   .all("/balancer/*", requireAdmin)
   .get("/balancer/status", getBalancerStatus);
 
-/** Answers everything below the reserved paths; what is not there is 404, a wrong method 405 with Allow. */
+/** A host name's own limit (RFC 1035 §2.3.4): whatever else was sent as one is cut in the log. */
+const HOST_MAX = 255;
+
+/** Answers everything below the reserved paths and writes its log line. What is not there is 404, a wrong method 405 with Allow. */
 export async function routeControl(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
+  const startedAtMs = Date.now();
+  const response = await answerControl(request, env, ctx);
+  writeAccessLine({
+    requestId: requestIdOf(request),
+    method: request.method,
+    host: (request.headers.get("Host") ?? "").slice(0, HOST_MAX),
+    path: rawPath(request.url),
+    clientIp: clientIpOf(request, deploymentOf(env)),
+    status: response.status,
+    ms: Date.now() - startedAtMs,
+    why: "control",
+  });
+  return response;
+}
+
+async function answerControl(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
   const address = readAddress(request.url, request.headers.get("Host") ?? "");
   if (!address.ok) return refusal(request, address.code);
   try {
-    if (request.method === "HEAD")
-      return withoutBody(await dispatch(new Request(request, { method: "GET" }), env, ctx));
-    return await dispatch(request, env, ctx);
+    if (request.method !== "HEAD") return await dispatch(request, env, ctx);
+    return withoutBody(await dispatch(asGet(request), env, ctx));
   } catch (error) {
     if (error instanceof HttpError) return answer(request, error.refusal, error.headers);
     return answer(request, refusalOfFault(error, requestIdOf(request)));
@@ -87,7 +107,8 @@ async function dispatch(request: Request, env: Env, ctx: ExecutionContext): Prom
 
 /** Runs before every route of an operator's: refuses, or lets the router go on. */
 function requireAdmin(request: IRequestStrict, env: Env): Response | undefined {
-  const refused = refuseUnlessAdmin(request.headers, deploymentOf(env).adminSecret);
+  const { adminSecret } = deploymentOf(env);
+  const refused = refuseUnlessAdmin(adminSecret, offersSecret(request.headers, adminSecret));
   return refused === undefined ? undefined : answer(request, refused);
 }
 
@@ -103,5 +124,12 @@ const refusal = (request: Request, code: RefusalCode, headers?: HeadersInit): Re
 
 const answer = (request: Request, refused: ReturnType<typeof refuse>, headers: HeadersInit = {}): Response =>
   problem(refused, { requestId: requestIdOf(request), html: prefersHtml(request.headers.get("Accept")), headers });
+
+/** HEAD is answered by GET, under the same request id (RFC 9110 §9.3.2). */
+function asGet(request: Request): Request {
+  const get = new Request(request, { method: "GET" });
+  get.headers.set("X-Request-Id", requestIdOf(request));
+  return get;
+}
 
 const withoutBody = (response: Response): Response => new Response(null, response);

@@ -18,11 +18,19 @@ const kindOf = (value: unknown): BindingKind => {
 export const describeBindings = (env: object): Bindings =>
   new Map(Object.entries(env).map(([name, value]) => [name, kindOf(value)]));
 
+/** What was seen to be a service: telling it from its text costs more than a lookup, and traffic asks per request. */
+const services = new WeakSet<object>();
+
 /** The service bound under `name`, or undefined where there is none or it is something else. */
-export const findService = (env: object, name: string): Fetcher | undefined => {
+export function findService(env: object, name: string): Fetcher | undefined {
   const value: unknown = Reflect.get(env, name);
-  return kindOf(value) === "service" ? (value as Fetcher) : undefined;
-};
+  if (typeof value !== "object" || value === null) return undefined;
+  if (!services.has(value)) {
+    if (kindOf(value) !== "service") return undefined;
+    services.add(value);
+  }
+  return value as Fetcher;
+}
 
 /** The text bound under `name`: a variable or a secret. */
 export const findText = (env: object, name: string): string | undefined => {

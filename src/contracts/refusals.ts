@@ -36,8 +36,8 @@ const REFUSALS = {
   unsupported_media_type: [415, "The body's media type is not supported"],
   method_not_allowed: [405, "The method is not allowed here"],
   // who is asking
-  unauthenticated: [401, "A session is needed"],
-  admin_unauthorized: [401, "The admin secret is missing or wrong"],
+  unauthenticated: [401, "A session is needed", { error: "Unauthorized" }],
+  admin_unauthorized: [401, "The admin secret is missing or wrong", { error: "Unauthorized" }],
   admin_secret_unset: [503, "ADMIN_SECRET is not set on the server"],
   session_keys_unset: [503, "SESSION_KEYS is not set on the server"],
   cross_origin: [403, "The call comes from another origin"],
@@ -62,8 +62,10 @@ const REFUSALS = {
   change_pending: [503, "The change is stored, but not every isolate has been told yet"],
   object_unavailable: [503, "A part of the control plane did not answer"],
   internal_error: [500, "Internal error"],
-} as const satisfies Record<string, readonly [status: number, title: string]>;
+} as const satisfies Record<string, readonly [status: number, title: string, data?: RefusalData]>;
 
 export type RefusalCode = keyof typeof REFUSALS;
 export const statusOf = (code: RefusalCode): number => REFUSALS[code][0];
 export const titleOf = (code: RefusalCode): string => REFUSALS[code][1];
+/** Keys that a document gives this refusal's body (L19, L35), beside those of a problem. */
+export const documentKeysOf = (code: RefusalCode): RefusalData => REFUSALS[code][2] ?? {};

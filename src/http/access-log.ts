@@ -1,6 +1,8 @@
 // One JSON line per request, for `wrangler tail` and for people. Holds no header values but the request's own id:
 // secrets and cookies cannot get in (D16).
 
+import { log } from "../log.ts";
+
 export type AccessLine = {
   readonly requestId: string;
   readonly method: string;
@@ -26,10 +28,7 @@ export type AccessLine = {
 };
 
 /** `sampleRate` of 0 to 1 decides at the head; errors are always written. */
-export function writeAccessLine(line: AccessLine, sampleRate: number): void {
+export function writeAccessLine(line: AccessLine, sampleRate = 1): void {
   if (line.status < 500 && sampleRate < 1 && Math.random() >= sampleRate) return;
-  const level = line.status >= 500 ? "error" : "info";
-  const text = JSON.stringify({ level, msg: "request", ...line });
-  if (level === "error") console.error(text);
-  else console.log(text);
+  log(line.status >= 500 ? "error" : "info", "request", line);
 }

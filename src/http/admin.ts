@@ -5,22 +5,31 @@ import { type Refusal, refuse } from "../contracts/refusals.ts";
 const encoder = new TextEncoder();
 
 /** Refuses `admin_secret_unset` (503) before looking at what was offered, else `admin_unauthorized` (401). */
-export function refuseUnlessAdmin(headers: Headers, secret: string | undefined): Refusal | undefined {
-  if (secret === undefined || secret === "") {
+export function refuseUnlessAdmin(secret: string | undefined, isAdmin: boolean): Refusal | undefined {
+  if (!isSet(secret)) {
     return refuse("admin_secret_unset", "set ADMIN_SECRET on the server; no admin call is answered without it");
   }
-  const offered = [headers.get("X-Admin-Secret"), bearerToken(headers.get("Authorization")), headers.get("X-API-Key")];
-  return offered.some((value) => value !== null && sameSecret(value, secret))
-    ? undefined
-    : refuse("admin_unauthorized");
+  return isAdmin ? undefined : refuse("admin_unauthorized");
 }
 
+/** Whether any of the three headers carries the secret. */
+export function offersSecret(headers: Headers, secret: string | undefined): boolean {
+  const offered = [headers.get("X-Admin-Secret"), headers.get("Authorization"), headers.get("X-API-Key")];
+  return offered.some((value) => value !== null && isAdminSecret(value, secret));
+}
+
+/** Whether one header's value is the secret, bare or as a bearer token. Never true while the server has none. */
+export const isAdminSecret = (offered: string, secret: string | undefined): boolean =>
+  isSet(secret) && (sameSecret(offered, secret) || sameSecret(bearerToken(offered) ?? "", secret));
+
+const isSet = (secret: string | undefined): secret is string => secret !== undefined && secret !== "";
+
 /** The credentials of `Authorization: Bearer …`, whose scheme is case-insensitive (RFC 9110 §11.1). */
-export const bearerToken = (authorization: string | null): string | null =>
-  authorization !== null && /^bearer /i.test(authorization) ? authorization.slice(7).trim() : null;
+const bearerToken = (authorization: string): string | null =>
+  /^bearer /i.test(authorization) ? authorization.slice(7).trim() : null;
 
 /** Constant-time for values of one length; only the length can be learned from the time it takes. */
-export function sameSecret(offered: string, secret: string): boolean {
+function sameSecret(offered: string, secret: string): boolean {
   const a = encoder.encode(offered);
   const b = encoder.encode(secret);
   return a.byteLength === b.byteLength && crypto.subtle.timingSafeEqual(a, b);

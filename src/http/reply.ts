@@ -1,6 +1,13 @@
 // Turns outcomes into responses: JSON, RFC 9457 problem documents, and plain pages for browsers. Says nothing internal.
 
-import { type Refusal, type RefusalCode, type Result, statusOf, titleOf } from "../contracts/refusals.ts";
+import {
+  documentKeysOf,
+  type Refusal,
+  type RefusalCode,
+  type Result,
+  statusOf,
+  titleOf,
+} from "../contracts/refusals.ts";
 import { refusalPage } from "./refusal-page.ts";
 import { requestIdOf } from "./request-id.ts";
 
@@ -48,6 +55,7 @@ export function problem(refusal: Refusal, options: ProblemOptions): Response {
     code: refusal.code,
     ...(refusal.detail !== undefined && { detail: refusal.detail }),
     requestId: options.requestId,
+    ...documentKeysOf(refusal.code),
     ...refusal.data,
   };
   return new Response(`${JSON.stringify(body)}\n`, { status, headers });

@@ -1,6 +1,7 @@
 // Whether this visitor may use this route at all. A protection that cannot be kept refuses; nothing is silently open.
 
 import { type Refusal, refuse } from "../contracts/refusals.ts";
+import { refuseUnlessAdmin } from "../http/admin.ts";
 import type { Deployment } from "../isolate/deployment.ts";
 import type { Identity } from "../isolate/session-snapshots.ts";
 import type { CompiledRoute } from "../policies/routing/compiled-config.ts";
@@ -16,14 +17,10 @@ export type Admission = {
 export function admit({ route, incoming, identity, deployment }: Admission): Refusal | undefined {
   if (route.auth === "required" && identity.session?.data.authenticated !== true) {
     // Stale and anonymous: the objects that know did not answer, so nobody can tell who this is.
-    return identity.stale
-      ? refuse("object_unavailable")
-      : refuse("unauthenticated", undefined, { error: "Unauthorized" });
+    return identity.stale ? refuse("object_unavailable") : refuse("unauthenticated");
   }
-  if (route.auth === "admin" && !deployment.adminSecret)
-    return refuse("admin_secret_unset", "set ADMIN_SECRET on the server");
-  if (route.auth === "admin" && !incoming.isAdmin)
-    return refuse("admin_unauthorized", undefined, { error: "Unauthorized" });
+  const refusal = route.auth === "admin" ? refuseUnlessAdmin(deployment.adminSecret, incoming.isAdmin) : undefined;
+  if (refusal !== undefined) return refusal;
   if (incoming.upgrade && route.webSocket === "relay") return refuse("relay_unavailable");
   if (incoming.contentLength !== undefined && incoming.contentLength > route.bodyBytesMax) {
     return refuse("body_too_large", undefined, { bytesMax: route.bodyBytesMax });

@@ -1,27 +1,24 @@
 // POST /api/super/explain: what would happen to a request and why, by the very steps that traffic takes, without sending anything.
 // Takes no lease and counts nothing; a session cookie is looked up as it would be.
 
-import type { IRequestStrict } from "itty-router";
 import * as v from "valibot";
 import { ok, type Refusal, refuse, statusOf, titleOf } from "../contracts/refusals.ts";
 import { readBody } from "../http/body.ts";
 import { reply } from "../http/reply.ts";
 import { deploymentOf } from "../isolate/deployment.ts";
 import { rawPath, readAddress } from "../policies/forwarding/address.ts";
-import { mayResend } from "../policies/forwarding/resend.ts";
 import type { CompiledRoute } from "../policies/routing/compiled-config.ts";
 import { isControlPath } from "../policies/routing/control-paths.ts";
-import { chooseRoute, matchRoute, type RouteMatch } from "../policies/routing/match-route.ts";
-import { admit } from "./admit.ts";
-import { configure } from "./configure.ts";
-import { identify } from "./identify.ts";
-import { type Incoming, sanitise } from "./sanitise.ts";
+import type { RouteMatch } from "../policies/routing/match-route.ts";
+import { decide } from "./handle.ts";
+import { isResendable, targetOf } from "./parcel.ts";
+import type { Incoming } from "./sanitise.ts";
 import type { Scope } from "./scope.ts";
 import { Trail } from "./trail.ts";
 
 const HeaderValue = v.pipe(v.string(), v.maxLength(131_072));
 /** A request as `curl` would be told of it; `method` is GET unless given. The Host is the URL's unless a header names another. */
-export const ExplainRequest = v.strictObject({
+const ExplainRequest = v.strictObject({
   url: v.pipe(v.string(), v.regex(/^https?:\/\/[^/]/i, "must be an absolute http or https URL"), v.maxLength(16_384)),
   method: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z]{1,32}$/, "must be a method")), "GET"),
   headers: v.optional(
@@ -34,7 +31,7 @@ type ExplainRequest = v.InferOutput<typeof ExplainRequest>;
 /** What `explain` answers when nothing refuses the request earlier. */
 type Explanation = { readonly outcome: "forward" | "refuse" | "control"; readonly [fact: string]: unknown };
 
-export async function explain(request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Response> {
+export async function explain(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
   return reply(request, ok(await explainRequest(await readBody(request, ExplainRequest), env, ctx)));
 }
 
@@ -47,41 +44,12 @@ async function explainRequest(asked: ExplainRequest, env: Env, ctx: ExecutionCon
     return { outcome: "control", path: address.path, why: "the path is reserved for the control surface" };
   const request = new Request(asked.url, { method: asked.method.toUpperCase(), headers: { ...asked.headers, host } });
   const scope: Scope = { request, env, ctx, deployment: deploymentOf(env) };
-  const incoming = sanitise(request, scope.deployment);
-  if (!incoming.ok) return refused(incoming);
-  return await explainIncoming(scope, incoming);
-}
-
-async function explainIncoming(scope: Scope, incoming: Incoming): Promise<Explanation> {
-  const trail = new Trail(scope.request, Date.now(), scope.deployment.verbose);
-  const config = await configure(scope, trail);
-  if (config === undefined) return refused(refuse("no_config"));
-  const { host, path } = incoming.address;
-  const match = matchRoute(config, host, path);
-  const identity = await identify(scope, { incoming, match }, trail);
-  const session = identity.session?.data;
-  const route = chooseRoute(match, session);
-  const seen = {
-    config: { version: config.version, stale: trail.configStale },
-    host,
-    path,
-    session: session === undefined ? null : { id: identity.session?.name, ...session },
-    candidates: candidatesOf(match),
-  };
-  if (route === undefined) return { ...refused(refuse("no_route")), ...seen };
-  const refusal = admit({
-    route,
-    incoming,
-    identity,
-    deployment: scope.deployment,
-  });
-  const known = {
-    ...seen,
-    route: describeRoute(route),
-    pool: describePool(route),
-    request: describeRequest(incoming, route),
-  };
-  return refusal === undefined ? { outcome: "forward", ...known } : { ...refused(refusal), ...known };
+  const trail = new Trail(request, Date.now(), false);
+  const decision = await decide(scope, trail);
+  const seen = { host: address.host, path: address.path, ...describeChoice(trail) };
+  if (!decision.ok) return { ...refused(decision), ...seen };
+  const { incoming, route } = decision;
+  return { outcome: "forward", ...seen, request: describeRequest(incoming, route) };
 }
 
 const refused = (refusal: Refusal): Explanation => ({
@@ -94,6 +62,16 @@ const refused = (refusal: Refusal): Explanation => ({
 function hostOf({ url, headers }: ExplainRequest): string {
   const named = Object.entries(headers).find(([name]) => name.toLowerCase() === "host");
   return named?.[1] ?? url.slice(url.indexOf("://") + 3).split(/[/?#]/, 1)[0] ?? "";
+}
+
+function describeChoice({ configVersion, configStale, match, identity, route }: Trail) {
+  const { session } = identity ?? {};
+  return {
+    config: { version: configVersion, stale: configStale },
+    session: session === undefined ? null : { id: session.name, ...session.data },
+    ...(match !== undefined && { candidates: candidatesOf(match) }),
+    ...(route !== undefined && { route: describeRoute(route), pool: describePool(route) }),
+  };
 }
 
 /** In the order they are tried. */
@@ -124,19 +102,17 @@ const describePool = ({ pool }: CompiledRoute) => ({
 });
 
 function describeRequest(incoming: Incoming, route: CompiledRoute) {
-  const resendable = mayResend({
-    method: incoming.method,
-    hasIdempotencyKey: incoming.hasIdempotencyKey,
-    routeAllows: route.resendNonIdempotent,
-    hasBody: incoming.contentLength !== undefined && incoming.contentLength > 0,
-    contentLength: incoming.contentLength,
-  });
-  const { cookie, ...headers } = incoming.headers;
+  const { contentLength = 0, method } = incoming;
+  const resendable = isResendable(incoming, route, contentLength > 0);
+  const headers = Object.fromEntries(Object.entries(incoming.headers).filter(([name]) => !PRIVATE.has(name)));
   return {
-    method: incoming.method,
-    target: route.stripLength === 0 ? incoming.address.target : incoming.address.target.slice(route.stripLength) || "/",
+    method,
+    target: targetOf(incoming, route),
     resendable,
     triesMax: resendable ? route.attemptsMax : 1,
-    headers: { ...headers, ...(cookie !== undefined && { cookie: "(present, without ours)" }) },
+    headers,
   };
 }
+
+/** Left out of an explanation: it may be shown to others. */
+const PRIVATE: ReadonlySet<string> = new Set(["cookie", "authorization", "x-api-key"]);

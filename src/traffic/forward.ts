@@ -2,86 +2,74 @@
 
 import { type Refusal, refuse } from "../contracts/refusals.ts";
 import { DeadlineExceeded } from "../deadline.ts";
-import type { PoolLeases, Selection } from "../isolate/pool-leases.ts";
-import type { Watched } from "../isolate/slow-watch.ts";
+import { poolLeases, type Selection } from "../isolate/pool-leases.ts";
+import { log } from "../log.ts";
 import { tryDeadlineMs } from "../policies/forwarding/resend.ts";
 import type { CompiledInstance, CompiledPool, CompiledRoute } from "../policies/routing/compiled-config.ts";
+import type { Decision } from "./handle.ts";
 import { Hold } from "./hold.ts";
 import { BodyOverrun, BrokenBody, packParcel } from "./parcel.ts";
-import type { Incoming } from "./sanitise.ts";
 import type { Scope } from "./scope.ts";
 import { select } from "./select.ts";
-import { send, UnusableInstance } from "./send.ts";
+import { ApiKeyUnset, send } from "./send.ts";
 import type { Trail } from "./trail.ts";
 
-export type Errand = { readonly incoming: Incoming; readonly route: CompiledRoute; readonly leases: PoolLeases };
 export type Forwarded = {
   readonly ok: true;
   readonly response: Response;
-  readonly errand: Errand;
+  readonly route: CompiledRoute;
   /** The instance that answered, to be given back exactly once, now or when the body has gone by. */
   readonly hold: Hold;
 };
 
-export async function forward(scope: Scope, errand: Errand, trail: Trail): Promise<Forwarded | Refusal> {
-  const { route, leases } = errand;
-  const parcel = await packParcel(scope.request, errand.incoming, route);
+export async function forward(scope: Scope, decision: Decision, trail: Trail): Promise<Forwarded | Refusal> {
+  const { incoming, config, route } = decision;
+  const parcel = await packParcel(scope.request, incoming, route);
   if (!parcel.ok) return parcel;
+  const leases = poolLeases(scope.env, config, route.pool, scope.deployment.deployedAt);
   const triesMax = parcel.resendable ? route.attemptsMax : 1;
   const tried: CompiledInstance[] = [];
-  for (;;) {
+  let refusal = noneToTry(route.pool);
+  for (let sent = 0; sent < triesMax; ) {
     const nowMs = Date.now();
-    const selection = await select(scope, { leases, tried, nowMs }, trail);
-    if (selection === undefined) return tried.length === 0 ? noneToTry(route.pool) : allFailed(route.pool, false);
     const remainingMs = trail.startedAtMs + route.timeoutMs - nowMs;
-    const moreTries = tried.length + 1 < triesMax;
+    const selection = remainingMs > 0 ? await select(scope, { leases, tried, nowMs }, trail) : undefined;
+    if (selection === undefined) return refusal;
     const hold = new Hold(leases, selection);
+    const waitMs = tryDeadlineMs({ remainingMs, tryTimeoutMs: route.tryTimeoutMs, moreTries: sent + 1 < triesMax });
     try {
-      const waitMs = tryDeadlineMs({ remainingMs, tryTimeoutMs: route.tryTimeoutMs, moreTries });
-      const { env, ctx } = scope;
-      const lost: Watched["lost"] = (other) => hold.release(other);
-      const response = await send({ parcel, instance: selection.instance, env, ctx, nowMs, waitMs, lost });
+      const response = await send({ parcel, scope, instance: selection.instance, nowMs, waitMs, lost: hold.release });
       leases.succeeded(selection);
-      return { ok: true, response, errand, hold };
+      return { ok: true, response, route, hold };
     } catch (error) {
       hold.release(scope.ctx);
-      const refusal = judge(error);
-      if (refusal !== undefined) return refusal;
-      leases.failed(selection, Date.now());
+      if (error instanceof BrokenBody) return refuse(error instanceof BodyOverrun ? "body_too_large" : "body_broken");
+      noteFailure(error, selection, trail);
       tried.push(selection.instance);
-      note(error, selection, trail);
-      if (!moreTries || Date.now() - trail.startedAtMs >= route.timeoutMs) {
-        return allFailed(route.pool, error instanceof DeadlineExceeded);
+      // Nothing was sent, so the next instance is no second try, nor is this one's health in question.
+      if (error instanceof ApiKeyUnset) {
+        refusal = refuse("api_key_unset");
+        continue;
       }
+      leases.failed(selection, Date.now());
+      refusal = failed(route.pool, error instanceof DeadlineExceeded);
+      sent++;
     }
   }
+  return refusal;
 }
 
-/** Failures that are not the instance's: there is no sense in trying another. */
-function judge(error: unknown): Refusal | undefined {
-  if (error instanceof BodyOverrun) return refuse("body_too_large", error.message);
-  if (error instanceof BrokenBody) return refuse("body_broken");
-  if (error instanceof UnusableInstance) return refuse("api_key_unset", error.message);
-  return undefined;
-}
-
-function note(error: unknown, selection: Selection, trail: Trail): void {
-  trail.failed = [...(trail.failed ?? []), selection.instance.id];
-  const cause = String(error);
-  console.error(
-    JSON.stringify({
-      level: "error",
-      msg: `Error communicating with backend worker ${selection.instance.id}`,
-      requestId: trail.requestId,
-      cause,
-    }),
-  );
+/** The words are document 001's (R21). */
+function noteFailure(error: unknown, { instance }: Selection, trail: Trail): void {
+  trail.failed = [...(trail.failed ?? []), instance.id];
+  const { requestId } = trail;
+  log("error", `Error communicating with backend worker ${instance.id}`, { requestId, cause: String(error) });
 }
 
 /** Pools fed by discovery keep document 001's texts (R18, R31). */
 const noneToTry = (pool: CompiledPool): Refusal => refuse(pool.discovered ? "no_backend_discovered" : "no_instance");
 
-function allFailed(pool: CompiledPool, timedOut: boolean): Refusal {
+function failed(pool: CompiledPool, timedOut: boolean): Refusal {
   if (pool.discovered) return refuse("all_backends_failed");
   return refuse(timedOut ? "upstream_timeout" : "upstream_failed");
 }

@@ -1,16 +1,16 @@
 // What happens to a request that is not for the control surface, from the first byte of its headers to its log line.
-// This is the list of steps and nothing else: each step is a file of its own with the step's name.
+// This is the list of steps: each is a file with the step's name, and forward selects and sends, once per try.
 
 import { type Refusal, refuse } from "../contracts/refusals.ts";
-import { refusalOfFault } from "../http/fault.ts";
+import { refusalOfFault } from "../http/refusal-of-fault.ts";
 import { deploymentOf } from "../isolate/deployment.ts";
-import { poolLeases } from "../isolate/pool-leases.ts";
+import type { CompiledConfig, CompiledRoute } from "../policies/routing/compiled-config.ts";
 import { chooseRoute, matchRoute } from "../policies/routing/match-route.ts";
 import { admit } from "./admit.ts";
 import { configure } from "./configure.ts";
 import { type Forwarded, forward } from "./forward.ts";
 import { identify } from "./identify.ts";
-import { sanitise } from "./sanitise.ts";
+import { type Incoming, sanitise } from "./sanitise.ts";
 import type { Scope } from "./scope.ts";
 import { settle } from "./settle.ts";
 import { Trail } from "./trail.ts";
@@ -18,14 +18,20 @@ import { Trail } from "./trail.ts";
 export async function handle(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
   const scope: Scope = { request, env, ctx, deployment: deploymentOf(env) };
   const trail = new Trail(request, Date.now(), scope.deployment.verbose);
-  try {
-    return settle(scope, trail, await conduct(scope, trail));
-  } catch (fault) {
-    return settle(scope, trail, refusalOfFault(fault, trail.requestId));
-  }
+  return settle(scope, trail, await conduct(scope, trail));
 }
 
 async function conduct(scope: Scope, trail: Trail): Promise<Forwarded | Refusal> {
+  try {
+    const decision = await decide(scope, trail);
+    return decision.ok ? await forward(scope, decision, trail) : decision;
+  } catch (fault) {
+    return refusalOfFault(fault, trail.requestId);
+  }
+}
+
+/** Everything that is settled before an instance is chosen: also what `explain` asks. */
+export async function decide(scope: Scope, trail: Trail): Promise<Decision | Refusal> {
   const incoming = sanitise(scope.request, scope.deployment);
   if (!incoming.ok) return incoming;
   trail.noteIncoming(incoming);
@@ -34,10 +40,16 @@ async function conduct(scope: Scope, trail: Trail): Promise<Forwarded | Refusal>
   const match = matchRoute(config, incoming.address.host, incoming.address.path);
   const identity = await identify(scope, { incoming, match }, trail);
   const route = chooseRoute(match, identity.session?.data);
+  trail.noteChoice({ match, identity, route });
   if (route === undefined) return refuse("no_route");
-  trail.route = route;
   const refusal = admit({ route, incoming, identity, deployment: scope.deployment });
-  if (refusal !== undefined) return refusal;
-  const leases = poolLeases(scope.env, config, route.pool, scope.deployment.deployedAt);
-  return await forward(scope, { incoming, route, leases }, trail);
+  return refusal ?? { ok: true, incoming, config, route };
 }
+
+/** A request that may be forwarded, and by which route. */
+export type Decision = {
+  readonly ok: true;
+  readonly incoming: Incoming;
+  readonly config: CompiledConfig;
+  readonly route: CompiledRoute;
+};

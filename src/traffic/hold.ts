@@ -15,11 +15,11 @@ export class Hold {
   }
 
   /** Any time after the first does nothing. */
-  release(ctx: Lifetime): void {
+  readonly release = (ctx: Lifetime): void => {
     if (this.#released) return;
     this.#released = true;
     this.#leases.end(this.#selection, ctx);
-  }
+  };
 
   /** When `ended` settles; until then the registry is told every few seconds that it goes on. */
   releaseAfter(ended: Promise<void>, ctx: Lifetime): void {

@@ -32,15 +32,14 @@ export async function packParcel(
   route: CompiledRoute,
 ): Promise<Parcel | Refusal> {
   const { address, method, contentLength } = incoming;
-  const target = route.stripLength === 0 ? address.target : strip(address.target, route.stripLength);
-  const resendable = mayResend({
-    method,
-    hasIdempotencyKey: incoming.hasIdempotencyKey,
-    routeAllows: route.resendNonIdempotent,
-    hasBody: request.body !== null,
-    contentLength,
-  });
-  const packed = await packBody(request, { resendable, bytesMax: route.bodyBytesMax, contentLength });
+  const target = targetOf(incoming, route);
+  // A Worker's GET and HEAD carry no body whatever was sent; the others are only asked where there may be one.
+  const body = method === "GET" || method === "HEAD" ? null : request.body;
+  const resendable = isResendable(incoming, route, body !== null);
+  const packed =
+    body === null
+      ? NO_BODY
+      : await packBody(request, body, { resendable, bytesMax: route.bodyBytesMax, contentLength });
   if (packed === undefined) return refuse("body_broken");
   return {
     ok: true,
@@ -54,23 +53,34 @@ export async function packParcel(
   };
 }
 
-/** `/mount/page?q` without its mount is `/page?q`; the mount itself becomes `/`. */
-function strip(target: string, length: number): string {
-  const rest = target.slice(length);
+/** Path and query as the instance sees them: `/mount/page?q` without its mount is `/page?q`, the mount itself becomes `/`. */
+export function targetOf({ address }: Incoming, route: CompiledRoute): string {
+  const rest = address.target.slice(route.stripLength);
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
+
+/** Whether the request may be sent a second time on this route. */
+export const isResendable = (incoming: Incoming, route: CompiledRoute, hasBody: boolean): boolean =>
+  mayResend({
+    method: incoming.method,
+    hasIdempotencyKey: incoming.hasIdempotencyKey,
+    routeAllows: route.resendNonIdempotent,
+    hasBody,
+    contentLength: incoming.contentLength,
+  });
 
 type BodyRule = { readonly resendable: boolean; readonly bytesMax: number; readonly contentLength: number | undefined };
 
 type PackedBody = Pick<Parcel, "body" | "broken">;
 
 /** Undefined when the client broke off while it was buffered. */
-async function packBody(request: Request, rule: BodyRule): Promise<PackedBody | undefined> {
-  if (request.body === null) return NO_BODY;
-  if (!rule.resendable) return carryUp(request.body, rule);
-  const body = await request.arrayBuffer().catch(() => undefined);
-  return body && { body, broken: undefined };
+async function packBody(request: Request, body: UploadStream, rule: BodyRule): Promise<PackedBody | undefined> {
+  if (!rule.resendable) return carryUp(body, rule);
+  const whole = await request.arrayBuffer().catch(() => undefined);
+  return whole && { body: whole, broken: undefined };
 }
+
+type UploadStream = ReadableStream<Uint8Array>;
 
 const NO_BODY: PackedBody = { body: null, broken: undefined };
 
@@ -80,7 +90,7 @@ type Carrier = TransformStream<Uint8Array, Uint8Array>;
  * Passes chunks on until the client breaks off or sends too much, and then nothing, not even an end: the runtime ends
  * a failed stream in good order, so what was cut would look whole to the instance. The sender breaks off instead.
  */
-function carryUp(body: ReadableStream<Uint8Array>, rule: BodyRule): PackedBody {
+function carryUp(body: UploadStream, rule: BodyRule): PackedBody {
   const { promise: broken, reject } = Promise.withResolvers<never>();
   broken.catch(() => undefined);
   const { contentLength, bytesMax } = rule;

@@ -2,11 +2,11 @@
 // a client has no right to say. What comes out is all that later steps know of the request.
 
 import { type Refusal, refuse } from "../contracts/refusals.ts";
-import { bearerToken, sameSecret } from "../http/admin.ts";
+import { isAdminSecret } from "../http/admin.ts";
+import { clientIpOf } from "../http/client-ip.ts";
 import { chooseRequestId } from "../http/request-id.ts";
 import type { Deployment } from "../isolate/deployment.ts";
 import { type Address, readAddress } from "../policies/forwarding/address.ts";
-import { clientAddress } from "../policies/forwarding/client-address.ts";
 import { type HeaderRule, headerRule, nominatedBy } from "../policies/forwarding/header-rule.ts";
 import { continueTrace } from "../policies/forwarding/trace-context.ts";
 
@@ -22,7 +22,6 @@ export type Incoming = {
   readonly requestId: string;
   readonly clientIp: string;
   readonly cookie: string | undefined;
-  readonly accept: string | undefined;
   readonly contentLength: number | undefined;
   readonly hasIdempotencyKey: boolean;
   /** The client asks for a WebSocket (RFC 6455 §4.1). */
@@ -36,13 +35,11 @@ class HeaderWalk {
   readonly headers: { [name: string]: string } = {};
   host: string | undefined;
   cookie: string | undefined;
-  accept: string | undefined;
   connection: string | undefined;
   upgrade: string | undefined;
   requestId: string | undefined;
   traceparent: string | undefined;
   contentLength: string | undefined;
-  connectingIp: string | undefined;
   hasIdempotencyKey = false;
   isAdmin = false;
   count = 0;
@@ -57,7 +54,7 @@ export function sanitise(request: Request, deployment: Deployment): Incoming | R
   const upgrade = walk.upgrade !== undefined && walk.upgrade.toLowerCase() === "websocket";
   if (upgrade && request.method !== "GET") return refuse("bad_upgrade");
   if (walk.connection !== undefined) dropNominated(walk);
-  const clientIp = clientIpOf(request, walk, deployment);
+  const clientIp = clientIpOf(request, deployment);
   const requestId = chooseRequestId(walk.requestId ?? null);
   setOurs(walk, { address, clientIp, requestId, upgrade });
   return {
@@ -68,7 +65,6 @@ export function sanitise(request: Request, deployment: Deployment): Incoming | R
     requestId,
     clientIp,
     cookie: walk.cookie,
-    accept: walk.accept,
     contentLength: walk.contentLength === undefined ? undefined : Number(walk.contentLength),
     hasIdempotencyKey: walk.hasIdempotencyKey,
     upgrade,
@@ -113,9 +109,6 @@ function keepOrRead(walk: HeaderWalk, { name, value, rule }: ReadHeader, deploym
     case "content-length":
       walk.contentLength = value;
       return;
-    case "accept":
-      walk.accept = value;
-      break;
     case "idempotency-key":
       walk.hasIdempotencyKey = true;
       break;
@@ -123,21 +116,17 @@ function keepOrRead(walk: HeaderWalk, { name, value, rule }: ReadHeader, deploym
       walk.isAdmin ||= isAdminSecret(value, deployment.adminSecret);
       return;
     case "credential":
-      if (isAdminSecret(bearerToken(value) ?? value, deployment.adminSecret)) {
+      if (isAdminSecret(value, deployment.adminSecret)) {
         walk.isAdmin = true;
         return;
       }
       break;
     case "edge":
       if (deployment.clientIpSource === "peer") return;
-      if (name === "cf-connecting-ip") walk.connectingIp = value;
       break;
   }
   walk.headers[name] = value;
 }
-
-const isAdminSecret = (offered: string, secret: string | undefined): boolean =>
-  secret !== undefined && secret !== "" && sameSecret(offered, secret);
 
 const RULES_MAX = 4_096;
 const rules = new Map<string, HeaderRule>();
@@ -154,18 +143,6 @@ function ruleOf(name: string): HeaderRule {
 /** What Connection names ends at this hop (RFC 9110 §7.6.1). */
 function dropNominated(walk: HeaderWalk): void {
   for (const name of nominatedBy(walk.connection ?? "")) delete walk.headers[name];
-}
-
-function clientIpOf(request: Request, walk: HeaderWalk, deployment: Deployment): string {
-  return clientAddress({
-    source: deployment.clientIpSource,
-    trustedHops: deployment.trustedHops,
-    // Under workerd `cf` holds the socket's own address and nothing else.
-    peer:
-      deployment.clientIpSource === "peer" ? (request.cf as { clientIp?: string } | undefined)?.clientIp : undefined,
-    connectingIp: walk.connectingIp,
-    forwardedFor: deployment.trustedHops > 0 ? (request.headers.get("X-Forwarded-For") ?? undefined) : undefined,
-  });
 }
 
 type Ours = {

@@ -6,15 +6,15 @@ import { DeadlineExceeded } from "../deadline.ts";
 import { slowWatch, type Watched } from "../isolate/slow-watch.ts";
 import type { CompiledInstance } from "../policies/routing/compiled-config.ts";
 import type { Parcel } from "./parcel.ts";
+import type { Scope } from "./scope.ts";
 
-/** The instance itself cannot be used as configured: trying again cannot help. */
-export class UnusableInstance extends Error {}
+/** The instance must not be called without its key, so nothing was sent. */
+export class ApiKeyUnset extends Error {}
 
 export type Try = {
   readonly parcel: Parcel;
   readonly instance: CompiledInstance;
-  readonly env: Env;
-  readonly ctx: ExecutionContext;
+  readonly scope: Scope;
   readonly nowMs: number;
   /** How long the instance may take, in ms from `nowMs`. */
   readonly waitMs: number;
@@ -23,11 +23,12 @@ export type Try = {
 };
 
 /**
- * Rejects with DeadlineExceeded when the deadline passes, UnusableInstance, what broke the request's body, or whatever
+ * Rejects with DeadlineExceeded when the deadline passes, ApiKeyUnset, what broke the request's body, or whatever
  * the platform throws. A try that is given up is merely no longer waited for: the runtime ends it with the request.
  */
 export async function send(attempt: Try): Promise<Response> {
-  const { parcel, ctx, nowMs, waitMs, lost } = attempt;
+  const { parcel, nowMs, waitMs, lost } = attempt;
+  const { ctx } = attempt.scope;
   const delivered = deliver(attempt);
   const { promise: late, reject } = Promise.withResolvers<never>();
   const { promise: slow, resolve: wake } = Promise.withResolvers<void>();
@@ -51,12 +52,12 @@ export async function send(attempt: Try): Promise<Response> {
 
 const nothing = (): void => undefined;
 
-function deliver({ parcel, instance, env }: Try): Promise<Response> {
+function deliver({ parcel, instance, scope: { env } }: Try): Promise<Response> {
   const { target } = instance;
   const init = requestInit(parcel, instance, env);
   if (target.kind === "url") return fetch(target.base + parcel.target, init);
   const service = findService(env, target.binding);
-  if (service === undefined) throw new UnusableInstance(`binding ${target.binding} is not a service`);
+  if (service === undefined) throw new Error(`binding ${target.binding} is not a service`);
   if (!target.rpc || parcel.upgrade) return service.fetch(parcel.url, init);
   // A signal does not travel by RPC.
   const { signal: _, ...plain } = init;
@@ -88,7 +89,7 @@ function breakOff(broken: Promise<never>): AbortSignal {
 
 function apiKey(env: Env, name: string): string {
   const key = findText(env, name);
-  if (key === undefined || key === "") throw new UnusableInstance(`${name} is not set`);
+  if (key === undefined || key === "") throw new ApiKeyUnset(`${name} is not set`);
   return key;
 }
 

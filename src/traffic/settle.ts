@@ -2,7 +2,9 @@
 
 import type { Refusal } from "../contracts/refusals.ts";
 import { writeAccessLine } from "../http/access-log.ts";
+import { clientIpOf } from "../http/client-ip.ts";
 import { prefersHtml, problem } from "../http/reply.ts";
+import { rawPath } from "../policies/forwarding/address.ts";
 import { HOP_BY_HOP, nominatedBy } from "../policies/forwarding/header-rule.ts";
 import { endsAtHeaders } from "../policies/forwarding/release.ts";
 import type { CompiledRoute } from "../policies/routing/compiled-config.ts";
@@ -12,17 +14,16 @@ import type { Scope } from "./scope.ts";
 import type { Trail } from "./trail.ts";
 
 export function settle(scope: Scope, trail: Trail, outcome: Forwarded | Refusal): Response {
-  trail.requestId ||= crypto.randomUUID();
   const response = outcome.ok
     ? finish(scope, trail, outcome)
-    : problem(outcome, { requestId: trail.requestId, html: prefersHtml(trail.accept ?? null) });
+    : problem(outcome, { requestId: trail.requestId, html: prefersHtml(scope.request.headers.get("Accept")) });
   const stale = staleParts(trail);
   if (stale !== undefined && response.webSocket === null) response.headers.set("X-Signalbox-Stale", stale.join(", "));
-  logRequest(trail, response.status, { stale, why: outcome.ok ? "forwarded" : outcome.code });
+  logRequest(scope, trail, { status: response.status, stale, why: outcome.ok ? "forwarded" : outcome.code });
   return response;
 }
 
-function finish(scope: Scope, trail: Trail, { response, errand, hold }: Forwarded): Response {
+function finish(scope: Scope, trail: Trail, { response, route, hold }: Forwarded): Response {
   if (response.webSocket !== null) {
     hold.releaseUncounted(scope.ctx);
     return response;
@@ -31,7 +32,7 @@ function finish(scope: Scope, trail: Trail, { response, errand, hold }: Forwarde
   let { body } = response;
   if (body === null || endsAtHeaders(contentLength)) hold.release(scope.ctx);
   else {
-    const idleTimeoutMs = eventStream ? undefined : errand.route.idleTimeoutMs;
+    const idleTimeoutMs = eventStream ? undefined : route.idleTimeoutMs;
     const carriage = carry(body, { contentLength, idleTimeoutMs });
     body = carriage.body;
     hold.releaseAfter(carriage.ended, scope.ctx);
@@ -64,9 +65,9 @@ function staleParts(trail: Trail): string[] | undefined {
   return [...(trail.configStale ? ["config"] : []), ...(trail.sessionStale ? ["session"] : [])];
 }
 
-type Verdict = { readonly stale: readonly string[] | undefined; readonly why: string };
+type Verdict = { readonly status: number; readonly stale: readonly string[] | undefined; readonly why: string };
 
-function logRequest(trail: Trail, status: number, { stale, why }: Verdict): void {
+function logRequest(scope: Scope, trail: Trail, { status, stale, why }: Verdict): void {
   if (status < 500 && trail.sampleRate === 0) return;
   const { route } = trail;
   writeAccessLine(
@@ -74,8 +75,9 @@ function logRequest(trail: Trail, status: number, { stale, why }: Verdict): void
       requestId: trail.requestId,
       method: trail.method,
       host: trail.host,
-      path: trail.path,
-      clientIp: trail.clientIp,
+      // A request refused before it was read still says where it meant to go, and from where.
+      path: trail.path || rawPath(scope.request.url),
+      clientIp: trail.clientIp || clientIpOf(scope.request, scope.deployment),
       status,
       ms: Date.now() - trail.startedAtMs,
       route: route?.id,

@@ -1,20 +1,31 @@
 // What became of one request, written down as it happens: the access log, the answer's headers and operators read it.
 
+import { chooseRequestId } from "../http/request-id.ts";
+import type { Selection } from "../isolate/pool-leases.ts";
+import type { Identity } from "../isolate/session-snapshots.ts";
 import type { CompiledConfig, CompiledRoute } from "../policies/routing/compiled-config.ts";
+import type { RouteMatch } from "../policies/routing/match-route.ts";
 import type { Incoming } from "./sanitise.ts";
+
+/** How a route was found, or none. */
+export type Choice = {
+  readonly match: RouteMatch;
+  readonly identity: Identity;
+  readonly route: CompiledRoute | undefined;
+};
 
 export class Trail {
   readonly startedAtMs: number;
   readonly method: string;
-  requestId: string;
-  accept: string | undefined;
   host = "";
   path = "";
   clientIp = "";
+  match: RouteMatch | undefined;
+  identity: Identity | undefined;
   route: CompiledRoute | undefined;
   instance: string | undefined;
-  /** Where the decision came from: `only`, `range`, `snapshot`, `object` or `local`. */
-  lease: string | undefined;
+  /** Where the decision came from. */
+  lease: Selection["how"] | undefined;
   leaseAgeMs = 0;
   tries = 0;
   /** Instances that failed before the one that answered. */
@@ -27,20 +38,33 @@ export class Trail {
 
   /** DEV_MODE: every request's line, with the route's rules (D76). */
   readonly verbose: boolean;
+  readonly #request: Request;
+  #requestId: string | undefined;
 
   constructor(request: Request, startedAtMs: number, verbose: boolean) {
-    this.verbose = verbose;
+    this.#request = request;
     this.method = request.method;
     this.startedAtMs = startedAtMs;
-    this.requestId = "";
+    this.verbose = verbose;
   }
 
-  noteIncoming(incoming: Incoming): void {
-    this.requestId = incoming.requestId;
-    this.accept = incoming.accept;
-    this.host = incoming.address.host;
-    this.path = incoming.address.path;
-    this.clientIp = incoming.clientIp;
+  /** Also of a request that was refused before it was read. */
+  get requestId(): string {
+    this.#requestId ??= chooseRequestId(this.#request.headers.get("X-Request-Id"));
+    return this.#requestId;
+  }
+
+  noteIncoming({ requestId, address, clientIp }: Incoming): void {
+    this.#requestId = requestId;
+    this.host = address.host;
+    this.path = address.path;
+    this.clientIp = clientIp;
+  }
+
+  noteChoice({ match, identity, route }: Choice): void {
+    this.match = match;
+    this.identity = identity;
+    this.route = route;
   }
 
   noteConfig(config: CompiledConfig, stale: boolean): void {

@@ -12,7 +12,6 @@ export type HeaderRule =
   | "admin-secret"
   | "request-id"
   | "traceparent"
-  | "accept"
   | "content-length"
   | "idempotency-key"
   | "edge";
@@ -27,7 +26,6 @@ const NAMED: { readonly [name: string]: HeaderRule } = {
   "x-admin-secret": "admin-secret",
   "x-request-id": "request-id",
   traceparent: "traceparent",
-  accept: "accept",
   "content-length": "content-length",
   "idempotency-key": "idempotency-key",
   // hop-by-hop (RFC 9110 §7.6.1) and credentials meant for a proxy
