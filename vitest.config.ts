@@ -3,31 +3,56 @@
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
-/** A backend that answers which binding reached it, so that routing can be seen. */
+/**
+ * A backend that answers which binding reached it, so that routing can be seen, and misbehaves on paths that end in a trick's name.
+ * `thrown` counts the requests it has failed so far: how often a request was really sent.
+ */
 const app = (name: string) => ({
   name,
   modules: true as const,
   compatibilityDate: "2026-08-01",
   script: `import { WorkerEntrypoint } from "cloudflare:workers";
+    let thrown = 0;
+    const HOP = { Connection: "X-Hop", "X-Hop": "1", "Keep-Alive": "timeout=9", "Proxy-Authenticate": "Basic", "X-Kept": "1" };
+    const tricks = {
+      throw: () => { thrown++; throw new Error("the backend broke"); },
+      empty: () => new Response(null, { status: 204 }),
+      stream: () => new Response(new Blob(["first,", "second"]).stream()),
+      hop: () => new Response("ok", { headers: HOP }),
+      nonsense: () => "this is no response",
+      slow: async () => { await scheduler.wait(1_500); return new Response("slow"); },
+    };
+    const answer = async (request, via) => {
+      const { pathname } = new URL(request.url);
+      const trick = tricks[pathname.slice(pathname.lastIndexOf("/") + 1)];
+      if (trick !== undefined) return trick();
+      const headers = Object.fromEntries(request.headers);
+      const body = request.body ? await request.text() : "";
+      return Response.json({ app: ${JSON.stringify(name)}, via, method: request.method, url: request.url, headers, body, thrown });
+    };
     export default class extends WorkerEntrypoint {
-      async fetch(request) {
-        const headers = Object.fromEntries(request.headers);
-        const body = request.body ? await request.text() : "";
-        return Response.json({ app: ${JSON.stringify(name)}, via: "fetch", method: request.method, url: request.url, headers, body });
-      }
-      async handleRequest(request) {
-        return Response.json({ app: ${JSON.stringify(name)}, via: "rpc", method: request.method, url: request.url, headers: Object.fromEntries(request.headers) });
-      }
+      fetch(request) { return answer(request, "fetch"); }
+      handleRequest(request) { return answer(request, "rpc"); }
     }`,
 });
 
+/** What an isolate remembers, where that needs no platform. */
+const PLAIN_ISOLATE_TESTS = ["test/isolate/bounded-map.test.ts", "test/isolate/refreshed.test.ts"];
+
 export default defineConfig({
   test: {
+    // What a plane logs is part of a failure's story and of no other.
+    silent: "passed-only",
     projects: [
       {
         test: {
           name: "node",
-          include: ["test/policies/**/*.test.ts", "test/contracts/**/*.test.ts", "test/scripts/**/*.test.ts"],
+          include: [
+            "test/policies/**/*.test.ts",
+            "test/contracts/**/*.test.ts",
+            "test/scripts/**/*.test.ts",
+            ...PLAIN_ISOLATE_TESTS,
+          ],
         },
       },
       {
@@ -54,7 +79,13 @@ export default defineConfig({
         ],
         test: {
           name: "workers",
-          include: ["test/objects/**/*.test.ts", "test/http/**/*.test.ts", "test/traffic/**/*.test.ts"],
+          include: [
+            "test/objects/**/*.test.ts",
+            "test/http/**/*.test.ts",
+            "test/traffic/**/*.test.ts",
+            "test/isolate/**/*.test.ts",
+          ],
+          exclude: PLAIN_ISOLATE_TESTS,
         },
       },
       {

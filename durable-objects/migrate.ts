@@ -5,7 +5,7 @@
 export type Migration = { readonly number: number; readonly name: string; readonly sql: string };
 
 /**
- * Applies what is missing, each migration in a transaction of its own together with its record.
+ * Applies what is missing with its records, all in one transaction: a database is at one version or the other, never between.
  * `PRAGMA user_version` is not authorised in Durable Objects, hence the table.
  */
 export function migrate(storage: DurableObjectStorage, migrations: readonly Migration[]): void {

@@ -12,17 +12,22 @@ const ROOTS = ["src", "durable-objects", "migrations", "examples", "scripts", "t
 type Layer = { readonly files: RegExp; readonly imports: readonly string[]; readonly packages?: RegExp };
 
 const CORE = ["src/contracts/", "src/policies/"];
-const CONTROL = [...CORE, "src/http/", "src/isolate/", "src/routes/", "src/objects.ts", "package.json"];
+/** Belongs to no layer: every part that runs writes its log and bounds its waits in one form. Stands on nothing itself. */
+const GROUND = ["src/log.ts", "src/deadline.ts"];
+const REACH = [...CORE, ...GROUND, "src/objects.ts"];
+const CONTROL = [...REACH, "src/http/", "src/isolate/", "src/routes/", "package.json"];
 const FROM_NPM = /^(?!(?:cloudflare|node|workerd):)/;
+const NOTHING = /(?!)/;
 
 /** The first that fits a file counts; `$1` stands for the noun in its path. Deployed code that fits none is a problem by itself. */
 const LAYERS: readonly Layer[] = [
   { files: /^src\/contracts\//, imports: ["src/contracts/"], packages: FROM_NPM },
   { files: /^src\/policies\//, imports: CORE, packages: /^valibot$/ },
+  { files: /^src\/(?:log|deadline)\.ts$/, imports: [], packages: NOTHING },
   { files: /^src\/objects\.ts$/, imports: CORE },
-  { files: /^src\/http\//, imports: [...CORE, "src/http/", "src/objects.ts"] },
-  { files: /^src\/isolate\//, imports: [...CORE, "src/http/", "src/isolate/", "src/objects.ts"] },
-  { files: /^src\/traffic\//, imports: [...CORE, "src/http/", "src/isolate/", "src/traffic/"] },
+  { files: /^src\/http\//, imports: [...REACH, "src/http/"] },
+  { files: /^src\/isolate\//, imports: [...REACH, "src/http/", "src/isolate/"] },
+  { files: /^src\/traffic\//, imports: [...CORE, ...GROUND, "src/http/", "src/isolate/", "src/traffic/"] },
   { files: /^src\/routes\//, imports: CONTROL },
   // The router mounts explain, which takes the data plane's own steps without sending anything.
   { files: /^src\/router\.ts$/, imports: [...CONTROL, "src/traffic/explain.ts"] },
@@ -35,7 +40,7 @@ const LAYERS: readonly Layer[] = [
   { files: /^durable-objects\/migrate\.ts$/, imports: CORE },
   {
     files: /^durable-objects\/([^/]+)\//,
-    imports: [...CORE, "src/objects.ts", "durable-objects/$1/", "durable-objects/migrate.ts", "migrations/$1/"],
+    imports: [...REACH, "durable-objects/$1/", "durable-objects/migrate.ts", "migrations/$1/"],
   },
   { files: /^migrations\/([^/]+)\//, imports: ["migrations/$1/", "durable-objects/migrate.ts"] },
   { files: /^examples\//, imports: ["examples/"] },

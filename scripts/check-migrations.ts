@@ -1,5 +1,5 @@
 // Checks migrations/<noun>/: numbered without gaps, all listed in order by that folder's index.ts, and never changed once recorded.
-// migrations/checksums.json records each file; `--write` adds new files to it and touches no line that is there.
+// migrations/checksums.json records each file; `npm run migrations:record` (`--write`) adds new files to it and touches no line that is there.
 
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -72,10 +72,7 @@ function lockProblems(folder: string, nouns: readonly string[]): readonly string
       : [`${file}: changed since it was recorded in ${LOCK}; add a new migration instead`];
   });
   const unrecorded = Object.keys(present).filter((file) => recorded[file] === undefined);
-  return [
-    ...changed,
-    ...unrecorded.map((file) => `${file}: not recorded yet; run node scripts/check-migrations.ts --write`),
-  ];
+  return [...changed, ...unrecorded.map((file) => `${file}: not recorded yet; run npm run migrations:record`)];
 }
 
 /** Adds what is new; whatever is recorded stays as it is. Returns the files it added. */

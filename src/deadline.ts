@@ -2,7 +2,6 @@
 // The wait ends, the work goes on: a shared promise must never be cut short by one of its waiters.
 
 export class DeadlineExceeded extends Error {
-  override readonly name = "DeadlineExceeded";
   constructor(waitMs: number) {
     super(`no answer within ${waitMs} ms`);
   }

@@ -50,12 +50,15 @@ async function call<T extends Rpc.DurableObjectBranded, R>(
     try {
       return await work(namespace.getByName(`${GENERATION}:${key}`) as unknown as Remote<T>);
     } catch (error) {
-      if (attempt === ATTEMPTS_MAX || !mayPass(error)) throw error;
+      if (attempt === ATTEMPTS_MAX || !mayRepeat(error)) throw error;
       await scheduler.wait(BACKOFF_BASE_MS * 2 ** attempt * Math.random());
     }
   }
 }
 
-/** The platform's own flags: https://developers.cloudflare.com/durable-objects/best-practices/error-handling/ */
-const mayPass = (error: unknown): boolean =>
-  error instanceof Error && Reflect.get(error, "retryable") === true && Reflect.get(error, "overloaded") !== true;
+/** An overloaded object gets no better by being asked again. */
+const mayRepeat = (error: unknown): boolean => hasFlag(error, "retryable") && !hasFlag(error, "overloaded");
+
+/** What the platform says of a failed call: https://developers.cloudflare.com/durable-objects/best-practices/error-handling/ */
+export const hasFlag = (error: unknown, flag: "retryable" | "overloaded"): boolean =>
+  error instanceof Error && Reflect.get(error, flag) === true;

@@ -4,7 +4,7 @@
 
 import { DurableObject } from "cloudflare:workers";
 import { controlPlaneMigrations } from "../../migrations/control-plane/index.ts";
-import { describeBindings, findText } from "../../src/contracts/bindings.ts";
+import { describeBindings } from "../../src/contracts/bindings.ts";
 import type { ConfigVersion } from "../../src/contracts/config.ts";
 import type {
   AuditEvent,
@@ -19,11 +19,11 @@ import type {
   RollbackConfig,
 } from "../../src/contracts/control.ts";
 import { ok, type Result, refuse } from "../../src/contracts/refusals.ts";
-import { isFileDue, readConfigFile } from "../../src/policies/config/config-file.ts";
 import { decideChange } from "../../src/policies/config/decide-change.ts";
 import { isTooDeep } from "../../src/policies/config/json-shape.ts";
 import { mergePatch } from "../../src/policies/config/merge-patch.ts";
 import { migrate } from "../migrate.ts";
+import { adoptConfigFile } from "./adopt-config-file.ts";
 import { AuditLog, sha256 } from "./audit-log.ts";
 import { ControlPlaneTables, type NewVersion } from "./control-plane-tables.ts";
 
@@ -42,7 +42,7 @@ export class ControlPlane extends DurableObject<Env> {
     migrate(ctx.storage, controlPlaneMigrations);
     this.#tables = new ControlPlaneTables(ctx.storage.sql);
     this.#audit = new AuditLog(this.#tables);
-    this.#applyFile(Date.now());
+    adoptConfigFile({ env, tables: this.#tables, storage: ctx.storage, store: (text) => this.#storeFile(text) });
   }
 
   /** What is in force; the document only if the caller doesn't have that version yet. Version 0 is the empty document. */
@@ -77,7 +77,7 @@ export class ControlPlane extends DurableObject<Env> {
     return found === undefined ? refuse("unknown_version", `version ${version} is not kept`) : ok(found);
   }
 
-  /** Newest first, at most 1,000; `before` continues below a version. */
+  /** Newest first, at most HISTORY_MAX; `before` continues below a version. */
   history({ limit, before }: { readonly limit: number; readonly before?: number }): ConfigHistoryEntry[] {
     return this.#tables.listVersions(before ?? Number.MAX_SAFE_INTEGER, Math.min(limit, HISTORY_MAX));
   }
@@ -87,7 +87,7 @@ export class ControlPlane extends DurableObject<Env> {
     this.ctx.storage.transactionSync(() => this.#audit.append(event, Date.now()));
   }
 
-  /** Oldest first, at most 1,000; `after` continues above a row's `seq`. */
+  /** Oldest first, at most LIST_MAX of audit-log.ts; `after` continues above a row's `seq`. */
   auditLog({ limit, after }: { readonly limit: number; readonly after?: number }): AuditRow[] {
     return this.#audit.list(after ?? 0, limit);
   }
@@ -95,6 +95,10 @@ export class ControlPlane extends DurableObject<Env> {
   /** Whether the log is what was written; `firstBroken` names the first row that is not. */
   verifyAudit(): Promise<AuditVerdict> {
     return this.#audit.verify();
+  }
+
+  #storeFile(text: string): void {
+    this.#store(text, { source: "file", actor: "start", commandId: null }, Date.now());
   }
 
   #change(
@@ -127,35 +131,4 @@ export class ControlPlane extends DurableObject<Env> {
       return version;
     });
   }
-
-  /** A file that is not valid is named in the log, and what is in force stays in force. */
-  #applyFile(nowMs: number): void {
-    const current = this.#tables.newest();
-    const { fileDigest } = this.#tables.state();
-    const file = readConfigFile(findText(this.env, "CONFIG_FILE") ?? "");
-    if (!file.ok) logRefused(file);
-    if (!file.ok || file.value === undefined) return;
-    if (!isFileDue(file.value, { version: current.version, fileDigest })) return;
-    const { digest, document } = file.value;
-    const decided = decideChange({ next: document, current, bindings: describeBindings(this.env) });
-    if (decided.ok) this.#storeFile(decided.value, digest, nowMs);
-    else logRefused(decided);
-  }
-
-  /** Remembered also where it says what is in force already. */
-  #storeFile(
-    { changed, text }: { readonly changed: boolean; readonly text: string },
-    digest: string,
-    nowMs: number,
-  ): void {
-    this.ctx.storage.transactionSync(() => {
-      if (changed) this.#store(text, { source: "file", actor: "start", commandId: null }, nowMs);
-      this.#tables.recordFile(digest);
-    });
-  }
 }
-
-type Refused = { readonly code: string; readonly detail?: string; readonly data?: object };
-
-const logRefused = ({ code, detail, data }: Refused): void =>
-  console.error(JSON.stringify({ level: "error", msg: "configuration file refused", code, detail, ...data }));

@@ -1,12 +1,12 @@
 // All SQL of the ControlPlane object: versions, the audit log, and the row that says where the log starts and ends.
-// Decides nothing; only control-plane-object.ts calls it, and what must hold together it calls in one transaction.
+// Decides nothing; only this folder calls it, and what must hold together it calls in one transaction.
 
 import type { ConfigDocument, ConfigVersion } from "../../src/contracts/config.ts";
 import type { AuditRow, ConfigHistoryEntry, ConfigSource } from "../../src/contracts/control.ts";
 import type { ChainedEntry, Link } from "../../src/policies/config/audit-chain.ts";
 
 export type NewVersion = ConfigHistoryEntry & { readonly commandId: string | null; readonly text: string };
-export type ControlState = { readonly anchor: Link; readonly head: Link; readonly fileDigest: string | null };
+type ControlState = { readonly anchor: Link; readonly head: Link; readonly fileDigest: string | null };
 
 type VersionRow = { version: number; document: string };
 type HistoryRow = { version: number; created_at: number; source: string; actor: string; restores: number | null };

@@ -1,4 +1,4 @@
-// One replica of the log of sessions that were revoked or changed in the last five minutes; every replica holds all of it.
+// One replica of the log of sessions that were revoked or changed within CHANGE_KEPT_MS; every replica holds all of it.
 // Sessions publish into it before they answer, isolates follow it by cursor. It never knows what a session holds.
 // Table: changes. RPC: publish, since. Alarm: prunes what is old.
 

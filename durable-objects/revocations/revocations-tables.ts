@@ -3,7 +3,7 @@
 import type { SessionChange } from "../../src/contracts/session.ts";
 import { CHANGES_MAX, type LogSpan } from "../../src/policies/sessions/change-log.ts";
 
-type ChangeRow = { name: string; kind: "revoked" | "changed" };
+type ChangeRow = { name: string };
 type AgeRow = { seq: number; at: number };
 
 /** Rows looked at by one alarm. */
@@ -17,7 +17,7 @@ export class RevocationsTables {
   }
 
   append(change: SessionChange, nowMs: number): void {
-    this.#sql.exec("INSERT INTO changes (at, name, kind) VALUES (?, ?, ?)", nowMs, change.name, change.kind);
+    this.#sql.exec("INSERT INTO changes (at, name) VALUES (?, ?)", nowMs, change.name);
   }
 
   span(): LogSpan {
@@ -30,9 +30,9 @@ export class RevocationsTables {
   /** Undefined when there are more than a reader is told one by one. */
   listAfter(cursor: number): readonly SessionChange[] | undefined {
     const rows = this.#sql
-      .exec<ChangeRow>("SELECT name, kind FROM changes WHERE seq > ? ORDER BY seq LIMIT ?", cursor, CHANGES_MAX + 1)
+      .exec<ChangeRow>("SELECT name FROM changes WHERE seq > ? ORDER BY seq LIMIT ?", cursor, CHANGES_MAX + 1)
       .toArray();
-    return rows.length > CHANGES_MAX ? undefined : rows.map(toChange);
+    return rows.length > CHANGES_MAX ? undefined : rows;
   }
 
   listOldest(): readonly AgeRow[] {
@@ -43,5 +43,3 @@ export class RevocationsTables {
     this.#sql.exec("DELETE FROM changes WHERE seq <= ?", seq);
   }
 }
-
-const toChange = (row: ChangeRow): SessionChange => ({ name: row.name, kind: row.kind });

@@ -1,6 +1,8 @@
 // Tells every replica of the revocation log of one change, and learns whether all of them have it.
 
 import type { SessionChange } from "../../src/contracts/session.ts";
+import { withDeadline } from "../../src/deadline.ts";
+import { log } from "../../src/log.ts";
 import { callRevocations, revocationReplicas } from "../../src/objects.ts";
 
 /** A replica that takes longer counts as unreachable for now: somebody waits for the answer. */
@@ -14,22 +16,14 @@ export async function publishToAll(env: Env, change: SessionChange): Promise<boo
 }
 
 async function publishToOne(env: Env, replica: number, change: SessionChange): Promise<boolean> {
-  const timer = new AbortController();
-  const published = callRevocations(env, replica, (log) => log.publish(change)).then(() => true);
-  const tooLate = scheduler.wait(REPLICA_MS_MAX, { signal: timer.signal }).then(() => false);
   try {
-    return await Promise.race([published, tooLate]);
+    await withDeadline(
+      callRevocations(env, replica, (revocations) => revocations.publish(change)),
+      REPLICA_MS_MAX,
+    );
+    return true;
   } catch (error) {
-    console.warn({
-      level: "warn",
-      msg: "session change not published",
-      replica,
-      session: change.name,
-      error: String(error),
-    });
+    log("warn", "session change not published", { replica, session: change.name, cause: String(error) });
     return false;
-  } finally {
-    tooLate.catch(() => undefined);
-    timer.abort();
   }
 }

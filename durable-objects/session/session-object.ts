@@ -6,26 +6,18 @@
 import { DurableObject } from "cloudflare:workers";
 import { sessionMigrations } from "../../migrations/session/index.ts";
 import { ok, type Result, refuse } from "../../src/contracts/refusals.ts";
-import type {
-  OpenCommand,
-  Preferences,
-  ReadCommand,
-  RevokeCommand,
-  SessionSnapshot,
-} from "../../src/contracts/session.ts";
+import type { OpenCommand, Preferences, ReadCommand, SessionSnapshot } from "../../src/contracts/session.ts";
 import { publicationRetryMs } from "../../src/policies/sessions/publication-retry.ts";
 import {
-  ABSOLUTE_TTL_MS,
   forgettableAt,
-  IDLE_TTL_MS,
-  idleExpiresAt,
   isWorthRecording,
   latestActivity,
   whyRefused,
 } from "../../src/policies/sessions/session-lifetime.ts";
+import { newSession, type SessionRecord, toSnapshot } from "../../src/policies/sessions/session-record.ts";
 import { migrate } from "../migrate.ts";
 import { publishToAll } from "./publish-change.ts";
-import { SessionTables, type StoredSession } from "./session-tables.ts";
+import { SessionTables } from "./session-tables.ts";
 
 export class Session extends DurableObject<Env> {
   #tables: SessionTables | undefined;
@@ -65,7 +57,7 @@ export class Session extends DurableObject<Env> {
     if (!live.ok) return live;
     const { tables, session } = live.value;
     tables.replacePreferences(preferences);
-    tables.enqueue("changed", nowMs + publicationRetryMs(0));
+    tables.enqueue(nowMs + publicationRetryMs(0));
     await this.#arm(tables);
     const published = await this.#publish(tables, session.name);
     return published ? ok(toSnapshot({ ...session, preferences })) : refuse("change_pending");
@@ -75,13 +67,13 @@ export class Session extends DurableObject<Env> {
    * After it, and after its repetition, no isolate uses the session any longer than its freshness bound allows.
    * Refuses unknown_session, and revocation_pending when it is revoked but not known everywhere yet.
    */
-  async revoke({ reason }: RevokeCommand): Promise<Result<{ readonly name: string }>> {
+  async revoke(): Promise<Result<{ readonly name: string }>> {
     const nowMs = Date.now();
     const session = this.#tables?.find();
     if (this.#tables === undefined || session === undefined) return refuse("unknown_session");
     if (session.revokedAt === undefined) {
-      this.#tables.markRevoked(nowMs, reason);
-      this.#tables.enqueue("revoked", nowMs + publicationRetryMs(0));
+      this.#tables.markRevoked(nowMs);
+      this.#tables.enqueue(nowMs + publicationRetryMs(0));
       await this.#arm(this.#tables);
     }
     const published = await this.#publish(this.#tables, session.name);
@@ -101,7 +93,7 @@ export class Session extends DurableObject<Env> {
     await this.#arm(tables);
   }
 
-  #live(nowMs: number): Result<{ readonly tables: SessionTables; readonly session: StoredSession }> {
+  #live(nowMs: number): Result<{ readonly tables: SessionTables; readonly session: SessionRecord }> {
     const tables = this.#tables;
     const session = tables?.find();
     if (tables === undefined || session === undefined) return refuse("unknown_session");
@@ -113,7 +105,7 @@ export class Session extends DurableObject<Env> {
   async #publish(tables: SessionTables, name: string): Promise<boolean> {
     const pending = tables.findPending();
     if (pending === undefined) return true;
-    const published = await publishToAll(this.env, { name, kind: pending.kind });
+    const published = await publishToAll(this.env, { name });
     // Meanwhile another change may have taken its place, or the alarm may have forgotten everything.
     if (!published || this.#tables !== tables) return published;
     tables.dequeue(pending.changeNumber);
@@ -144,31 +136,5 @@ export class Session extends DurableObject<Env> {
   }
 }
 
-const newSession = (command: OpenCommand, nowMs: number): StoredSession => ({
-  name: command.name,
-  userId: command.userId,
-  username: command.username,
-  preferences: command.preferences,
-  createdAt: nowMs,
-  lastActivityAt: nowMs,
-  idleTtlMs: command.idleTtlMs ?? IDLE_TTL_MS,
-  absoluteExpiresAt: nowMs + (command.absoluteTtlMs ?? ABSOLUTE_TTL_MS),
-  revokedAt: undefined,
-});
-
-const toReply = (live: Result<{ readonly session: StoredSession }>): Result<SessionSnapshot> =>
+const toReply = (live: Result<{ readonly session: SessionRecord }>): Result<SessionSnapshot> =>
   live.ok ? ok(toSnapshot(live.value.session)) : live;
-
-const toSnapshot = (session: StoredSession): SessionSnapshot => ({
-  name: session.name,
-  data: {
-    userId: session.userId,
-    username: session.username,
-    authenticated: true,
-    createdAt: session.createdAt,
-    lastActivityAt: session.lastActivityAt,
-    ...(session.preferences !== undefined && { preferences: session.preferences }),
-  },
-  idleExpiresAt: idleExpiresAt(session),
-  absoluteExpiresAt: session.absoluteExpiresAt,
-});

@@ -1,20 +1,11 @@
 // All SQL of the Session object: its one session and the one change it still has to publish.
 
-import type { Preferences, SessionChange } from "../../src/contracts/session.ts";
-import type { Lifetime } from "../../src/policies/sessions/session-lifetime.ts";
-
-export type StoredSession = Lifetime & {
-  readonly name: string;
-  readonly userId: string;
-  readonly username: string;
-  readonly preferences: Preferences | undefined;
-  readonly createdAt: number;
-};
+import type { Preferences } from "../../src/contracts/session.ts";
+import type { SessionRecord } from "../../src/policies/sessions/session-record.ts";
 
 /** A committed change that some replica of the revocation log may not know yet. */
-export type PendingChange = {
+type PendingChange = {
   readonly changeNumber: number;
-  readonly kind: SessionChange["kind"];
   readonly attempts: number;
   readonly dueAt: number;
 };
@@ -30,7 +21,7 @@ type SessionRow = {
   absolute_expires_at: number;
   revoked_at: number | null;
 };
-type OutboxRow = { change_number: number; kind: SessionChange["kind"]; attempts: number; due_at: number };
+type OutboxRow = { change_number: number; attempts: number; due_at: number };
 
 export class SessionTables {
   readonly #sql: SqlStorage;
@@ -44,11 +35,11 @@ export class SessionTables {
     return sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'session'").toArray().length > 0;
   }
 
-  find(): StoredSession | undefined {
+  find(): SessionRecord | undefined {
     return this.#sql.exec<SessionRow>("SELECT * FROM session").toArray().map(toSession)[0];
   }
 
-  insert(session: StoredSession): void {
+  insert(session: SessionRecord): void {
     this.#sql.exec(
       `INSERT INTO session (only_row, name, user_id, username, preferences, created_at, last_activity_at, idle_ttl_ms, absolute_expires_at)
        VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -71,26 +62,22 @@ export class SessionTables {
     this.#sql.exec("UPDATE session SET preferences = ?", toText(preferences));
   }
 
-  markRevoked(nowMs: number, reason: string): void {
-    this.#sql.exec("UPDATE session SET revoked_at = ?, revoked_reason = ?", nowMs, reason);
+  markRevoked(nowMs: number): void {
+    this.#sql.exec("UPDATE session SET revoked_at = ?", nowMs);
   }
 
   findPending(): PendingChange | undefined {
-    return this.#sql
-      .exec<OutboxRow>("SELECT change_number, kind, attempts, due_at FROM outbox")
-      .toArray()
-      .map(toPending)[0];
+    return this.#sql.exec<OutboxRow>("SELECT change_number, attempts, due_at FROM outbox").toArray().map(toPending)[0];
   }
 
   /** The new change takes the place of one that still waits: both say that older snapshots are void. */
-  enqueue(kind: SessionChange["kind"], dueAt: number): void {
+  enqueue(dueAt: number): void {
     this.#sql.exec("UPDATE session SET change_count = change_count + 1");
     this.#sql.exec(
-      `INSERT INTO outbox (only_row, change_number, kind, attempts, due_at)
-       SELECT 1, change_count, ?, 0, ? FROM session WHERE true
+      `INSERT INTO outbox (only_row, change_number, attempts, due_at)
+       SELECT 1, change_count, 0, ? FROM session WHERE true
        ON CONFLICT (only_row) DO UPDATE
-       SET change_number = excluded.change_number, kind = excluded.kind, attempts = 0, due_at = excluded.due_at`,
-      kind,
+       SET change_number = excluded.change_number, attempts = 0, due_at = excluded.due_at`,
       dueAt,
     );
   }
@@ -108,7 +95,7 @@ export class SessionTables {
 const toText = (preferences: Preferences | undefined): string | null =>
   preferences === undefined ? null : JSON.stringify(preferences);
 
-const toSession = (row: SessionRow): StoredSession => ({
+const toSession = (row: SessionRow): SessionRecord => ({
   name: row.name,
   userId: row.user_id,
   username: row.username,
@@ -122,7 +109,6 @@ const toSession = (row: SessionRow): StoredSession => ({
 
 const toPending = (row: OutboxRow): PendingChange => ({
   changeNumber: row.change_number,
-  kind: row.kind,
   attempts: row.attempts,
   dueAt: row.due_at,
 });

@@ -1,5 +1,5 @@
 // One per pool: decides round-robin and least-connections for every isolate, and knows what is in flight everywhere.
-// Tables: roster, cursor. Alarm: every 5 s while isolates or positions are out, lapses what is overdue and writes the books down.
+// Tables: roster, cursor. Alarm: every TICK_MS while isolates or positions are out, lapses what is overdue and writes the books down.
 // RPC: lease (isolates: report, renew and lease in one call), status (operators). Never awaits, never writes a row per request.
 
 import { DurableObject } from "cloudflare:workers";

@@ -3,6 +3,5 @@
 CREATE TABLE changes (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   at INTEGER NOT NULL,
-  name TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('revoked', 'changed'))
+  name TEXT NOT NULL
 ) STRICT;

@@ -10,7 +10,6 @@ CREATE TABLE session (
   idle_ttl_ms INTEGER NOT NULL,
   absolute_expires_at INTEGER NOT NULL,
   revoked_at INTEGER,
-  revoked_reason TEXT,
   change_count INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
@@ -19,7 +18,6 @@ CREATE TABLE session (
 CREATE TABLE outbox (
   only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
   change_number INTEGER NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('revoked', 'changed')),
   attempts INTEGER NOT NULL,
   due_at INTEGER NOT NULL
 ) STRICT;

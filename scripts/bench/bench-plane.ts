@@ -40,7 +40,12 @@ export type PlaneLaunch = {
   readonly under?: readonly string[];
 };
 
-export type BenchPlane = Running & { readonly ports: readonly number[]; readonly secrets: PlaneSecrets };
+export type BenchPlane = Running & {
+  readonly ports: readonly number[];
+  readonly secrets: PlaneSecrets;
+  /** What workerd prints. */
+  readonly logFile: string;
+};
 
 /** Resolves when all sockets listen. */
 export async function launchBenchPlane(launch: PlaneLaunch, ending: Ending): Promise<BenchPlane> {
@@ -74,13 +79,13 @@ export async function launchBenchPlane(launch: PlaneLaunch, ending: Ending): Pro
   closeSync(output);
   ending.defer(() => workerd.end());
   if (!(await workerd.listening)) throw new BenchProblem(`workerd doesn't start: ${lastWords(logFile)}`);
-  return { name: "workerd", pid, ports, secrets };
+  return { name: "workerd", pid, ports, secrets, logFile };
 }
 
 /** Applies the bench's document and returns when every isolate serves it. */
 export async function configure(plane: BenchPlane, origins: readonly string[], sampleRate: number): Promise<void> {
   await callPlane(plane, { method: "PUT", path: "/api/super/config", body: benchDocument(origins, sampleRate) });
-  await Promise.all(plane.ports.map(waitUntilServing));
+  await Promise.all(plane.ports.map((port) => waitUntilServing(port, plane.logFile)));
 }
 
 /** Returns when no isolate logs at another rate any more. */
@@ -89,12 +94,14 @@ export async function setSampleRate(plane: BenchPlane, sampleRate: number): Prom
   await delay(CONFIG_VISIBLE_MS);
 }
 
-async function waitUntilServing(port: number): Promise<void> {
+async function waitUntilServing(port: number, logFile: string): Promise<void> {
   for (const deadline = Date.now() + SERVING_MS; ; await delay(SERVING_POLL_MS)) {
     const { status, body } = await ask({ port, path: PATHS.leastConnections });
     if (status === 200) return;
     if (Date.now() > deadline)
-      throw new BenchProblem(`the plane on port ${port} doesn't serve its document: ${status} ${body}`);
+      throw new BenchProblem(
+        `the plane on port ${port} doesn't serve its document: ${status} ${body}\n${lastWords(logFile)}`,
+      );
   }
 }
 

@@ -6,7 +6,16 @@ import type { CostRow } from "./count-costs.ts";
 import type { Machine } from "./machine.ts";
 import type { Row, Sample } from "./play-rounds.ts";
 import { type Spread, spreadOf } from "./statistics.ts";
-import { cpuRatio, findRow, type Matching, rateRatio, type Verdict } from "./targets.ts";
+import { cpuRatio, type Findings, findRow, type Matching, rateRatio, type Verdict } from "./targets.ts";
+
+/** Everything a run says at its end. */
+export const reportLines = (findings: Findings, verdicts: readonly Verdict[]): readonly string[] => [
+  ...throughputLines(findings.rows),
+  ...latencyLines(findings.latencies),
+  ...costLines(findings.costs),
+  ...matchingLines(findings.matching),
+  ...verdictLines(verdicts),
+];
 
 const TITLES: Readonly<Record<GroupName, string>> = {
   "1x1": "1 isolate, 1 session, service bindings",
@@ -16,12 +25,14 @@ const TITLES: Readonly<Record<GroupName, string>> = {
   origins: "1 isolate, 1 session, HTTP origins",
 };
 
-export const machineLines = ({ cores, cpu, kernel, node, workerd, loadAverage }: Machine): readonly string[] => [
-  `machine        ${cores} cores, ${cpu}, ${kernel}; load average before the start ${loadAverage.toFixed(2)}`,
-  `versions       workerd ${workerd}, node ${node}`,
+/** `stolen`: share of CPU time the host took during the run. */
+export const machineLines = (machine: Machine, stolen: number | undefined): readonly string[] => [
+  `machine        ${machine.cores} cores, ${machine.cpu}, ${machine.kernel}`,
+  `noise          load average before the start ${machine.loadAverage.toFixed(2)}, ${fixed(stolen && stolen * 100, 1)} % of CPU time stolen by the host during the run`,
+  `versions       workerd ${machine.workerd}, node ${machine.node}`,
 ];
 
-export function throughputLines(rows: readonly Row[]): readonly string[] {
+function throughputLines(rows: readonly Row[]): readonly string[] {
   const groups = [...new Set(rows.map(({ group }) => group))];
   return groups.flatMap((group) => [
     "",
@@ -52,7 +63,7 @@ function throughputCells(row: Row, limit: Row | undefined): readonly string[] {
   ];
 }
 
-export function latencyLines(latencies: readonly AddedLatency[]): readonly string[] {
+function latencyLines(latencies: readonly AddedLatency[]): readonly string[] {
   if (latencies.length === 0) return [];
   const range = ({ median, min, max }: Spread, digits: number) =>
     `${fixed(median, digits)} (${fixed(min, digits)}–${fixed(max, digits)})`;
@@ -86,7 +97,7 @@ export function latencyLines(latencies: readonly AddedLatency[]): readonly strin
   ];
 }
 
-export function costLines(costs: readonly CostRow[]): readonly string[] {
+function costLines(costs: readonly CostRow[]): readonly string[] {
   if (costs.length === 0) return [];
   return [
     "",
@@ -115,12 +126,12 @@ const callsText = (calls: CostRow["calls"]): string =>
     .map(([method, perRequest]) => `${method} ${perRequest.toFixed(4)}`)
     .join(", ") || "no calls";
 
-export const matchingLines = (matching: readonly Matching[]): readonly string[] =>
+const matchingLines = (matching: readonly Matching[]): readonly string[] =>
   matching.length === 0
     ? []
     : ["", ...matching.map(({ routes, medianNs }) => `matching one of ${routes} routes: median ${medianNs} ns`)];
 
-export const verdictLines = (verdicts: readonly Verdict[]): readonly string[] =>
+const verdictLines = (verdicts: readonly Verdict[]): readonly string[] =>
   verdicts.length === 0
     ? []
     : [

@@ -5,21 +5,22 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { StartProblem } from "../start/start-problem.ts";
-import { type AddedLatency, measureAddedLatency } from "./added-latency.ts";
+import { measureAddedLatency } from "./added-latency.ts";
 import { type BenchOptions, readBenchOptions } from "./bench-options.ts";
 import { makeSecrets } from "./bench-plane.ts";
 import { BenchProblem } from "./bench-problem.ts";
 import type { Ending } from "./bench-process.ts";
-import { costLines, latencyLines, machineLines, matchingLines, throughputLines, verdictLines } from "./bench-report.ts";
+import { machineLines, reportLines } from "./bench-report.ts";
 import { benchWorkers } from "./bench-workers.ts";
+import type { HeaderComparison } from "./compare-headers.ts";
 import { CONTENDERS, GROUPS, groupsOf, selectGroups } from "./contenders.ts";
-import { type CostRow, countCosts } from "./count-costs.ts";
-import { findLoadGenerator } from "./drive-load.ts";
+import { type Counting, countCosts } from "./count-costs.ts";
+import { CONNECTIONS, findLoadGenerator, type LoadGenerator } from "./drive-load.ts";
 import { launchOrigins, launchStage } from "./launch-stage.ts";
-import { describeMachine } from "./machine.ts";
+import { describeMachine, readCpuTimes, stolenShare } from "./machine.ts";
 import { measureMatching } from "./measure-matching.ts";
-import { playRounds, type Row } from "./play-rounds.ts";
-import { judgeFindings, type Matching } from "./targets.ts";
+import { playRounds } from "./play-rounds.ts";
+import { type Findings, judgeFindings } from "./targets.ts";
 import { warmUp } from "./warm-up.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
@@ -37,58 +38,49 @@ const runsGroups = ({ only }: BenchOptions): boolean =>
 
 async function bench(options: BenchOptions, ending: Ending): Promise<void> {
   const machine = describeMachine();
+  const before = readCpuTimes();
   const folder = mkdtempSync(path.join(tmpdir(), "signalbox-bench-"));
   ending.defer(async () => rmSync(folder, { recursive: true, force: true }));
   const generator = findLoadGenerator(folder);
-  const origins = await launchOrigins(folder, ending);
-  const shared = { secrets: makeSecrets(), workers: benchWorkers(origins.urls), generator, print, ...options };
+  const { findings, notes } = await measureAll(options, { folder, generator, ending });
+  const stolen = stolenShare(before, readCpuTimes());
+  const { rounds, seconds, sampleRate } = options;
   const settings = [
-    `load           ${generator.name}, 16 connections, ${options.rounds} rounds of ${options.seconds} s; log.sampleRate ${options.sampleRate}, output to a file`,
+    ...machineLines(machine, stolen),
+    `load           ${generator.name}, ${CONNECTIONS} connections, ${rounds} rounds of ${seconds} s`,
+    `logging        log.sampleRate ${sampleRate}, into a file`,
+    ...notes,
   ];
-
-  const matching: readonly Matching[] = runs(options, "match") ? await measureMatching() : [];
-  const costs: readonly CostRow[] = runs(options, "counters")
-    ? await countCosts({ ...shared, folder: subfolder(folder, "counted"), origins: origins.urls }, ending)
-    : [];
-  let rows: readonly Row[] = [];
-  let latencies: readonly AddedLatency[] = [];
-  if (runsGroups(options)) {
-    const plan = { ...shared, folder: subfolder(folder, "timed"), origins };
-    const { stage, headers, absent } = await launchStage(plan, ending);
-    const groups = selectGroups(groupsOf(stage), options.only);
-    settings.push(...fairness(headers), ...absent.map((why) => `absent         ${why}`));
-    await warmUp(groups, { stage, generator, print });
-    rows = await playRounds({ groups, ...shared });
-    if (runs(options, "latency")) latencies = await measureAddedLatency({ groups, rows, ...shared });
-  }
-  const verdicts = judgeFindings({ rows, latencies, costs, matching });
-  const lines = [
-    "",
-    ...machineLines(machine),
-    ...settings,
-    ...throughputLines(rows),
-    ...latencyLines(latencies),
-    ...costLines(costs),
-    ...matchingLines(matching),
-    ...verdictLines(verdicts),
-  ];
-  print(lines.join("\n"));
-  save(options, { machine, options, generator: generator.name, settings, rows, latencies, costs, matching, verdicts });
+  const verdicts = judgeFindings(findings);
+  print(["", ...settings, ...reportLines(findings, verdicts)].join("\n"));
+  save(options, { machine, stolen, options, generator: generator.name, settings, ...findings, verdicts });
 }
 
-type Compared = { readonly onlyPlane: readonly string[]; readonly onlyLimit: readonly string[] };
+type Means = { readonly folder: string; readonly generator: LoadGenerator; readonly ending: Ending };
+type Measured = { readonly findings: Findings; readonly notes: readonly string[] };
 
-const fairness = ({ onlyPlane, onlyLimit }: Compared): readonly string[] => [
+/** What needs quiet most comes last, and each part takes along what it has started. */
+async function measureAll(options: BenchOptions, { folder, generator, ending }: Means): Promise<Measured> {
+  const matching = runs(options, "match") ? await measureMatching() : [];
+  const origins = await launchOrigins(folder, ending);
+  const shared = { ...options, folder, generator, print, secrets: makeSecrets(), workers: benchWorkers(origins.urls) };
+  const { costs, sessions: opened }: Counting = runs(options, "counters")
+    ? await countCosts({ ...shared, origins: origins.urls }, ending)
+    : { costs: [], sessions: [] };
+  if (!runsGroups(options)) return { findings: { rows: [], latencies: [], costs, matching }, notes: [] };
+  const { stage, headers, absent } = await launchStage({ ...shared, origins, opened }, ending);
+  const groups = selectGroups(groupsOf(stage), options.only);
+  await warmUp(groups, { stage, generator, print });
+  const rows = await playRounds({ groups, ...shared });
+  const latencies = runs(options, "latency") ? await measureAddedLatency({ groups, rows, ...shared }) : [];
+  const notes = [fairness(headers), ...absent.map((why) => `absent         ${why}`)];
+  return { findings: { rows, latencies, costs, matching }, notes };
+}
+
+const fairness = ({ onlyPlane, onlyLimit }: HeaderComparison): string =>
   onlyPlane.length + onlyLimit.length === 0
     ? "headers        the limit sends a backend the same headers as the plane"
-    : `headers        NOT the same: only the plane sends [${onlyPlane.join(", ")}], only the limit [${onlyLimit.join(", ")}]`,
-];
-
-function subfolder(folder: string, name: string): string {
-  const sub = path.join(folder, name);
-  mkdirSync(sub, { mode: 0o700 });
-  return sub;
-}
+    : `headers        NOT the same: only the plane sends [${onlyPlane.join(", ")}], only the limit [${onlyLimit.join(", ")}]`;
 
 function save({ json }: BenchOptions, results: object): void {
   const stamp = new Date().toISOString().replaceAll(/[:.]/g, "-");

@@ -69,7 +69,13 @@ type Window = {
 };
 type Measured = Omit<CostRow, "commitsPerRequest" | "syncsPerRequest"> & { readonly from: number; readonly to: number };
 
-export async function countCosts(plan: CountingPlan, outer: Ending): Promise<readonly CostRow[]> {
+export type Counting = {
+  readonly costs: readonly CostRow[];
+  /** Cookies of the sessions it opened, which stay in its folder. */
+  readonly sessions: readonly string[];
+};
+
+export async function countCosts(plan: CountingPlan, outer: Ending): Promise<Counting> {
   const traceFile = path.join(plan.folder, "commits.trace");
   const trace = await traceCommand(traceFile);
   const ending = new AsyncDisposableStack();
@@ -80,10 +86,11 @@ export async function countCosts(plan: CountingPlan, outer: Ending): Promise<rea
   // The trace is complete only when workerd has ended.
   await ending.disposeAsync();
   const syncs = trace === undefined ? undefined : await readSyncs(traceFile, tracer);
-  return measured.map(({ from, to, ...row }) => ({
+  const costs = measured.map(({ from, to, ...row }) => ({
     ...row,
     ...syncCosts(syncs, { from, to, requests: row.requests }),
   }));
+  return { costs, sessions: counted.sessions };
 }
 
 type Span = { readonly from: number; readonly to: number; readonly requests: number };

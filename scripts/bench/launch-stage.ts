@@ -1,7 +1,7 @@
 // Brings up everything that is measured by the clock, in the order it depends on one another.
 
 import path from "node:path";
-import { configure, launchBenchPlane, type PlaneSecrets } from "./bench-plane.ts";
+import { type BenchPlane, configure, launchBenchPlane, type PlaneSecrets } from "./bench-plane.ts";
 import { BenchProblem } from "./bench-problem.ts";
 import { type Ending, launchProcess } from "./bench-process.ts";
 import { openSessions } from "./bench-sessions.ts";
@@ -33,6 +33,8 @@ export type StagePlan = {
   readonly sampleRate: number;
   /** How many to open for the groups of many. */
   readonly sessions: number;
+  /** Those that an earlier launch in the same folder has opened; empty when there was none. */
+  readonly opened: readonly string[];
   readonly print: (line: string) => void;
 };
 
@@ -44,7 +46,7 @@ export type ReadyStage = {
 };
 
 export async function launchStage(plan: StagePlan, ending: Ending): Promise<ReadyStage> {
-  const { workers, folder, secrets, sampleRate, print } = plan;
+  const { workers, folder, secrets, sampleRate } = plan;
   const [url = 0, echo = 0, ...ports] = await findFreePorts(2 + 3 * FLEET_SIZE);
   const [edges, passThrough, perRequest] = [0, 1, 2].map((n) => ports.slice(n * FLEET_SIZE, (n + 1) * FLEET_SIZE));
   const fleets = [
@@ -57,8 +59,7 @@ export async function launchStage(plan: StagePlan, ending: Ending): Promise<Read
   const launch = { folder, secrets, plane: worker, backends, ports: edges ?? [], fleets };
   const plane = await launchBenchPlane(launch, ending);
   await configure(plane, plan.origins.urls, sampleRate);
-  print(`opens ${plan.sessions} sessions`);
-  const sessions = await openSessions(plane, plan.sessions);
+  const sessions = plan.opened.length > 0 ? plan.opened : await openNew(plane, plan);
   const { proxies, absent } = await launchProxies(plan, ending);
   const stage: Stage = {
     plane,
@@ -74,6 +75,11 @@ export async function launchStage(plan: StagePlan, ending: Ending): Promise<Read
   };
   const headers = await compareHeaders(plane.ports[0] ?? 0, echo, cookieHeader(sessions[0] ?? ""));
   return { stage, headers, absent };
+}
+
+async function openNew(plane: BenchPlane, { sessions, print }: StagePlan): Promise<readonly string[]> {
+  print(`opens ${sessions} sessions`);
+  return await openSessions(plane, sessions);
 }
 
 type Proxies = { readonly proxies: Stage["proxies"]; readonly absent: readonly string[] };

@@ -14,6 +14,25 @@ export type Machine = {
   readonly loadAverage: number;
 };
 
+export type CpuTimes = { readonly all: number; readonly stolen: number };
+
+/** Of all cores since they were started; undefined where the system doesn't tell. */
+export function readCpuTimes(): CpuTimes | undefined {
+  try {
+    const [, ...times] = (readFileSync("/proc/stat", "latin1").split("\n")[0] ?? "").split(/ +/).map(Number);
+    // user nice system idle iowait irq softirq steal; guest times are in user already.
+    return { all: times.slice(0, 8).reduce((sum, time) => sum + time, 0), stolen: times[7] ?? 0 };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Share of the machine's CPU time that its host gave to others in between. */
+export function stolenShare(before: CpuTimes | undefined, after: CpuTimes | undefined): number | undefined {
+  if (before === undefined || after === undefined) return undefined;
+  return (after.stolen - before.stolen) / Math.max(1, after.all - before.all);
+}
+
 export const describeMachine = (): Machine => ({
   cores: os.availableParallelism(),
   cpu: os.cpus()[0]?.model ?? "unknown",

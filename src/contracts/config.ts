@@ -3,6 +3,8 @@
 // Every object here is strict: an unknown key is an error that names its path.
 
 import * as v from "valibot";
+import { count, DAY_MS, durationMs } from "./bounded-count.ts";
+import { DefaultApp } from "./session.ts";
 
 /** Names of policies, pools, routes and instances: they appear in URLs, logs and headers. */
 const Name = v.pipe(
@@ -19,23 +21,14 @@ const OverrideKey = v.pipe(
   v.maxLength(256, "must be at most 256 characters"),
 );
 
-const count = (min: number, max: number) =>
-  v.pipe(
-    v.number(),
-    v.integer("must be a whole number"),
-    v.minValue(min, `must be at least ${min}`),
-    v.maxValue(max, `must be at most ${max}`),
-  );
 const text = (max: number) =>
   v.pipe(v.string(), v.nonEmpty("must not be empty"), v.maxLength(max, `must be at most ${max} characters`));
-const durationMs = (min: number, max: number) => count(min, max);
 const path = v.pipe(
   v.string(),
   v.maxLength(2048, "must be at most 2048 characters"),
   v.regex(/^\/[\x21-\x7e]*$/, "must start with / and hold printable ASCII only"),
 );
 
-const DAY_MS = 86_400_000;
 const INSTANCES_MAX = 1_000;
 const POOLS_MAX = 500;
 const ROUTES_MAX = 5_000;
@@ -82,16 +75,9 @@ export const InstanceConfig = strict({
 });
 export type InstanceConfig = v.InferOutput<typeof InstanceConfig>;
 
-export const STRATEGIES = [
-  "round-robin",
-  "least-connections",
-  "weighted",
-  "health-aware",
-  "peak-ewma",
-  "hash",
-] as const;
+const STRATEGIES = ["round-robin", "least-connections", "weighted", "health-aware", "peak-ewma", "hash"] as const;
 
-export const HealthConfig = strict({
+const HealthConfig = strict({
   path: v.optional(path),
   intervalMs: v.optional(durationMs(1_000, DAY_MS)),
   timeoutMs: v.optional(durationMs(100, 60_000)),
@@ -100,7 +86,7 @@ export const HealthConfig = strict({
   alertThreshold: v.optional(count(1, 100)),
 });
 
-export const RetryConfig = strict({
+const RetryConfig = strict({
   attempts: v.optional(count(1, 16)),
   nonIdempotent: v.optional(v.boolean()),
   profile: v.optional(v.picklist(["failover", "client-backoff"])),
@@ -118,7 +104,7 @@ export type PoolConfig = v.InferOutput<typeof PoolConfig>;
 
 export const SessionCondition = strict({
   authenticated: v.optional(v.boolean()),
-  defaultApp: v.optional(v.picklist(["console", "profile", "search"])),
+  defaultApp: v.optional(DefaultApp),
 });
 export type SessionCondition = v.InferOutput<typeof SessionCondition>;
 
@@ -156,7 +142,7 @@ const LimitKey = v.pipe(
 );
 
 /** A rate policy (`limit` in `windowMs`) or a concurrency policy (`concurrency` with `leaseMs`). */
-export const LimitConfig = v.pipe(
+const LimitConfig = v.pipe(
   strict({
     key: LimitKey,
     limit: v.optional(count(1, LIMIT_MAX)),
@@ -178,7 +164,6 @@ export const LimitConfig = v.pipe(
     "needs either limit and windowMs, or concurrency (with leaseMs)",
   ),
 );
-export type LimitConfig = v.InferOutput<typeof LimitConfig>;
 
 const DOMAIN = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/;
 

@@ -56,7 +56,6 @@ export type LeaseReply =
       readonly pick?: string;
       /** In-flight of all other isolates per instance; instances at 0 are left out. */
       readonly others: readonly (readonly [instanceId: string, requests: number])[];
-      readonly isolates: number;
       readonly renewAfterMs: number;
     }
   /** The registry does not know this roster: call again with it. */

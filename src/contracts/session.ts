@@ -2,13 +2,17 @@
 // the log of revocations and the isolates.
 
 import * as v from "valibot";
+import { DAY_MS, durationMs } from "./bounded-count.ts";
+
+/** The apps a visitor may choose to land in (M22). */
+export const DefaultApp = v.picklist(["console", "profile", "search"]);
 
 export const Preferences = v.strictObject({
-  defaultApp: v.optional(v.picklist(["console", "profile", "search"])),
+  defaultApp: v.optional(DefaultApp),
 });
 export type Preferences = v.InferOutput<typeof Preferences>;
 
-/** Exactly document 000's interface; times are epoch ms. `lastActivityAt` is recorded to the minute. */
+/** Exactly document 000's interface; times are epoch ms. `lastActivityAt` is written down at most once per ACTIVITY_RESOLUTION_MS (session-lifetime.ts). */
 export type SessionData = {
   readonly userId?: string;
   readonly username?: string;
@@ -35,18 +39,17 @@ const Opaque = v.pipe(
   v.check((text) => text.isWellFormed(), "must be well-formed Unicode"),
 );
 
-const DAY_MS = 86_400_000;
-/** Twice the minute to which activity is recorded, so that a session in use never ends as idle. */
+/** Twice ACTIVITY_RESOLUTION_MS (policies/sessions/session-lifetime.ts), so that a session in use never ends as idle. */
 const IDLE_TTL_MS_MIN = 120_000;
-const ttlMs = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
+const ABSOLUTE_TTL_MS_MIN = 60_000;
 
-/** POST /api/super/sessions. TTLs in ms: idle 2 min to 30 days (default 24 h, M21), absolute 1 min to 365 days (default 30 days). */
+/** POST /api/super/sessions. Where a TTL is absent, session-lifetime.ts says it: IDLE_TTL_MS (M21), ABSOLUTE_TTL_MS. */
 export const OpenSession = v.strictObject({
   userId: Opaque,
   username: Opaque,
   preferences: v.optional(Preferences),
-  idleTtlMs: v.optional(ttlMs(IDLE_TTL_MS_MIN, 30 * DAY_MS)),
-  absoluteTtlMs: v.optional(ttlMs(60_000, 365 * DAY_MS)),
+  idleTtlMs: v.optional(durationMs(IDLE_TTL_MS_MIN, 30 * DAY_MS)),
+  absoluteTtlMs: v.optional(durationMs(ABSOLUTE_TTL_MS_MIN, 365 * DAY_MS)),
 });
 export type OpenSession = v.InferOutput<typeof OpenSession>;
 
@@ -56,11 +59,8 @@ export type OpenCommand = OpenSession & { readonly name: string };
 /** Session.read: `activeAtMs` is when the session's user was seen; absent when an operator looks. */
 export type ReadCommand = { readonly activeAtMs?: number };
 
-/** Session.revoke: who ended it. */
-export type RevokeCommand = { readonly reason: "logout" | "admin" };
-
-/** One entry of the revocation log: snapshots of session `name` taken before it are void. */
-export type SessionChange = { readonly name: string; readonly kind: "revoked" | "changed" };
+/** One entry of the revocation log: snapshots of session `name` taken before it are void, whether it was revoked or changed. */
+export type SessionChange = { readonly name: string };
 
 /** Reply of Revocations.since: `gap` means the log no longer reaches back to `cursor`, so every snapshot is void. */
 export type ChangesSince = {

@@ -27,8 +27,8 @@ export type AccessLine = {
   readonly rules?: object;
 };
 
-/** `sampleRate` of 0 to 1 decides at the head; errors are always written. */
-export function writeAccessLine(line: AccessLine, sampleRate = 1): void {
-  if (line.status < 500 && sampleRate < 1 && Math.random() >= sampleRate) return;
-  log(line.status >= 500 ? "error" : "info", "request", line);
-}
+/** Whether a request's line is written: `sampleRate` of 0 to 1 decides, but errors always are. */
+export const isLogged = (status: number, sampleRate: number): boolean =>
+  status >= 500 || sampleRate === 1 || (sampleRate > 0 && Math.random() < sampleRate);
+
+export const writeAccessLine = (line: AccessLine): void => log(line.status >= 500 ? "error" : "info", "request", line);

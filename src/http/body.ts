@@ -27,7 +27,7 @@ export async function readJson(request: Request, mediaTypes: readonly string[]):
 }
 
 /** JSON.parse, with the place of the error as data: `{ position }` counts characters from 0. */
-export function parseJson(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

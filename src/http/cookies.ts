@@ -38,7 +38,7 @@ export function mintCookie(env: Env): Result<MintedCookie> {
 }
 
 /** The name of the Session object a genuine value stands for; undefined for any other text, and without keys for every text. */
-export function verifyCookie(value: string, env: Env): string | undefined {
+function verifyCookie(value: string, env: Env): string | undefined {
   const cookie = parseCookieValue(value);
   const keys = keysOf(env);
   if (cookie === undefined || !keys.ok) return undefined;

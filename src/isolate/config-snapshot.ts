@@ -2,15 +2,14 @@
 // and kept as last-good while the ControlPlane object does not answer.
 
 import { describeBindings } from "../contracts/bindings.ts";
+import { log } from "../log.ts";
 import { callControl } from "../objects.ts";
 import { compileConfig } from "../policies/routing/compile-config.ts";
-import type { CompiledConfig } from "../policies/routing/compiled-config.ts";
-import { type Access, type Held, Refreshed } from "./freshness.ts";
+import { CONFIG_FRESHNESS_MS, type CompiledConfig } from "../policies/routing/compiled-config.ts";
+import { newlyDiscovered } from "../policies/routing/newly-discovered.ts";
+import { type Access, type Held, Refreshed } from "./refreshed.ts";
 
 const snapshot = new Refreshed<CompiledConfig>({ name: "config", load: loadConfig });
-
-/** Until a document says otherwise. */
-const CONFIG_FRESHNESS_MS = 2_000;
 
 /** What is in force, at most `configFreshnessMs` old; `stale` marks last-good. Rejects while none could ever be read. */
 export function configAt(access: Access): Held<CompiledConfig> | Promise<Held<CompiledConfig>> {
@@ -35,7 +34,8 @@ async function loadConfig(known: CompiledConfig | undefined, env: Env): Promise<
     bindings: describeBindings(env),
   });
   // A binding that a deployment took away makes a stored document unfit; what still works keeps working.
-  if (problems.length > 0)
-    console.error(JSON.stringify({ level: "error", msg: "configuration unfit", version: current.version, problems }));
+  if (problems.length > 0) log("error", "configuration unfit", { version: current.version, problems });
+  for (const { pool, workers } of newlyDiscovered(config, known))
+    log("info", `Discovered ${workers.length} backend workers.`, { pool, workers });
   return config;
 }

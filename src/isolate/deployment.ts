@@ -3,7 +3,6 @@
 import { findText } from "../contracts/bindings.ts";
 
 export type Deployment = {
-  readonly environment: string;
   /** DEV_MODE: more logging, never less authentication (D76). */
   readonly verbose: boolean;
   readonly clientIpSource: "peer" | "cloudflare";
@@ -19,7 +18,6 @@ let read: { env: Env; deployment: Deployment } | undefined;
 export function deploymentOf(env: Env): Deployment {
   if (read?.env === env) return read.deployment;
   const deployment: Deployment = {
-    environment: env.ENVIRONMENT,
     verbose: env.DEV_MODE === "true",
     clientIpSource: env.CLIENT_IP_SOURCE === "peer" ? "peer" : "cloudflare",
     trustedHops: Math.max(0, Math.trunc(Number(env.TRUSTED_HOPS)) || 0),
@@ -29,3 +27,7 @@ export function deploymentOf(env: Env): Deployment {
   read = { env, deployment };
   return deployment;
 }
+
+/** For how long this version has been deployed or running, in ms; null when the platform does not say since when. */
+export const uptimeMs = ({ deployedAt }: Deployment, nowMs: number): number | null =>
+  deployedAt === 0 ? null : nowMs - deployedAt;

@@ -1,7 +1,7 @@
 // Finds the requests that are slow, with one timer per 100 ms for all of them: a timer of its own costs a request more than most
 // requests take. A slow one is woken to set its own; one that does not hear was cut with its client, and is given up for it.
 
-type Lifetime = Pick<ExecutionContext, "waitUntil">;
+import type { Lifetime } from "./lifetime.ts";
 
 /** One request under way. */
 export type Watched = {

@@ -3,9 +3,10 @@
 import type { IRequestStrict } from "itty-router";
 import { ok, type RefusalCode } from "../contracts/refusals.ts";
 import type { RegistryStatus } from "../contracts/registry.ts";
+import { waitAtMost } from "../deadline.ts";
 import { reply } from "../http/reply.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
-import { waitAtMost } from "../deadline.ts";
+import { log } from "../log.ts";
 import { callRegistry } from "../objects.ts";
 import type { CompiledPool } from "../policies/routing/compiled-config.ts";
 
@@ -42,7 +43,7 @@ async function readStatus(env: Env, pool: string): Promise<RegistryStatus | unde
       WAIT_MS_MAX,
     );
   } catch (error) {
-    console.warn(JSON.stringify({ level: "warn", msg: "registry did not answer", pool, error: String(error) }));
+    log("warn", "registry did not answer", { pool, cause: String(error) });
     return undefined;
   }
 }

@@ -4,9 +4,9 @@ import type { IRequestStrict } from "itty-router";
 import manifest from "../../package.json" with { type: "json" };
 import { ok } from "../contracts/refusals.ts";
 import { reply } from "../http/reply.ts";
-import { deploymentOf } from "../isolate/deployment.ts";
+import { deploymentOf, uptimeMs } from "../isolate/deployment.ts";
 
-/** `uptime` in ms since this version was deployed or started. */
+/** `uptime` in ms since this version was deployed or started, null where the platform does not say when that was. */
 export async function getHealth(request: IRequestStrict, env: Env): Promise<Response> {
   const nowMs = Date.now();
   return reply(
@@ -16,7 +16,7 @@ export async function getHealth(request: IRequestStrict, env: Env): Promise<Resp
       service: manifest.name,
       version: manifest.version,
       timestamp: new Date(nowMs).toISOString(),
-      uptime: nowMs - deploymentOf(env).deployedAt,
+      uptime: uptimeMs(deploymentOf(env), nowMs),
     }),
   );
 }

@@ -9,6 +9,7 @@ import { reply } from "../http/reply.ts";
 import { demandSameOrigin } from "../http/same-origin.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
 import { callSession } from "../objects.ts";
+import { describeSession } from "../policies/sessions/session-record.ts";
 
 /** GET /api/session: 200 with SessionData and both expiries, 401 unauthenticated for everyone else. */
 export const getSession = async (request: IRequestStrict, env: Env): Promise<Response> => {
@@ -34,16 +35,13 @@ export const logout = async (request: IRequestStrict, env: Env, ctx: ExecutionCo
   demandSameOrigin(request, domain);
   const name = sessionNameOf(request, env);
   if (name === undefined) return reply(request, refuse("unauthenticated"));
-  const revoked = await callSession(env, name, (object) => object.revoke({ reason: "logout" }));
+  const revoked = await callSession(env, name, (object) => object.revoke());
   if (!revoked.ok && revoked.code !== "unknown_session") return reply(request, revoked);
   return reply(request, ok({ authenticated: false }), { headers: signOutHeaders(request, domain) });
 };
 
 /** A holder learns no more of a session that is over than of one that never was. */
 function toHolder(session: Result<SessionSnapshot>): Result<unknown> {
-  if (session.ok) {
-    const { data, idleExpiresAt, absoluteExpiresAt } = session.value;
-    return ok({ ...data, idleExpiresAt, absoluteExpiresAt });
-  }
+  if (session.ok) return ok(describeSession(session.value));
   return session.code === "change_pending" ? session : refuse("unauthenticated");
 }

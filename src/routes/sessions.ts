@@ -10,6 +10,7 @@ import { mintCookie, signInHeaders } from "../http/cookies.ts";
 import { reply } from "../http/reply.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
 import { callControl, callSession } from "../objects.ts";
+import { describeSession } from "../policies/sessions/session-record.ts";
 
 /** POST /api/super/sessions: 201 with the session and its cookie; 503 session_keys_unset when none could be signed. */
 export const postSession = async (request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Response> => {
@@ -36,7 +37,7 @@ export const getSessionById = async (request: IRequestStrict, env: Env): Promise
 export const deleteSession = async (request: IRequestStrict, env: Env): Promise<Response> => {
   const id = idOf(request);
   if (id === undefined) return reply(request, refuse("unknown_session"));
-  const revoked = await callSession(env, id, (session) => session.revoke({ reason: "admin" }));
+  const revoked = await callSession(env, id, (session) => session.revoke());
   if (!revoked.ok && revoked.code === "unknown_session") return reply(request, revoked);
   await record(env, "session.revoke", id, { published: revoked.ok });
   return reply(request, revoked.ok ? ok({ id, revoked: true }) : revoked);
@@ -51,14 +52,7 @@ const idOf = (request: IRequestStrict): string | undefined => {
 };
 
 const toOperator = (session: Result<SessionSnapshot>): Result<unknown> =>
-  session.ok
-    ? ok({
-        id: session.value.name,
-        ...session.value.data,
-        idleExpiresAt: session.value.idleExpiresAt,
-        absoluteExpiresAt: session.value.absoluteExpiresAt,
-      })
-    : session;
+  session.ok ? ok({ id: session.value.name, ...describeSession(session.value) }) : session;
 
 const secondsToLive = (session: SessionSnapshot): number =>
   Math.floor((session.absoluteExpiresAt - session.data.createdAt) / 1_000);

@@ -4,11 +4,12 @@ import type { IRequestStrict } from "itty-router";
 import manifest from "../../package.json" with { type: "json" };
 import { ok } from "../contracts/refusals.ts";
 import { reply } from "../http/reply.ts";
-import { deploymentOf } from "../isolate/deployment.ts";
+import { deploymentOf, uptimeMs } from "../isolate/deployment.ts";
 
-/** `uptime` in seconds since this version was deployed or started. */
+/** `uptime` in seconds since this version was deployed or started, null where the platform does not say when that was. */
 export async function getVersion(request: IRequestStrict, env: Env): Promise<Response> {
   const nowMs = Date.now();
+  const upMs = uptimeMs(deploymentOf(env), nowMs);
   return reply(
     request,
     ok({
@@ -18,7 +19,7 @@ export async function getVersion(request: IRequestStrict, env: Env): Promise<Res
       environment: env.ENVIRONMENT,
       node: null,
       runtime: navigator.userAgent,
-      uptime: (nowMs - deploymentOf(env).deployedAt) / 1_000,
+      uptime: upMs === null ? null : upMs / 1_000,
       memory: { rss: null, heapTotal: null, heapUsed: null },
       timestamp: new Date(nowMs).toISOString(),
     }),

@@ -3,7 +3,7 @@
 import { type Refusal, refuse } from "../contracts/refusals.ts";
 import { refuseUnlessAdmin } from "../http/admin.ts";
 import type { Deployment } from "../isolate/deployment.ts";
-import type { Identity } from "../isolate/session-snapshots.ts";
+import type { Identity } from "../isolate/sessions/session-snapshots.ts";
 import type { CompiledRoute } from "../policies/routing/compiled-config.ts";
 import type { Incoming } from "./sanitise.ts";
 

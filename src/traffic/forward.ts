@@ -2,9 +2,9 @@
 
 import { type Refusal, refuse } from "../contracts/refusals.ts";
 import { DeadlineExceeded } from "../deadline.ts";
-import { poolLeases, type Selection } from "../isolate/pool-leases.ts";
+import { poolLeases, type Selection } from "../isolate/pools/pool-leases.ts";
 import { log } from "../log.ts";
-import { tryDeadlineMs } from "../policies/forwarding/resend.ts";
+import { tryWaitMs } from "../policies/forwarding/resend.ts";
 import type { CompiledInstance, CompiledPool, CompiledRoute } from "../policies/routing/compiled-config.ts";
 import type { Decision } from "./handle.ts";
 import { Hold } from "./hold.ts";
@@ -24,7 +24,8 @@ export type Forwarded = {
 
 export async function forward(scope: Scope, decision: Decision, trail: Trail): Promise<Forwarded | Refusal> {
   const { incoming, config, route } = decision;
-  const parcel = await packParcel(scope.request, incoming, route);
+  const packed = packParcel(scope.request, incoming, route);
+  const parcel = packed instanceof Promise ? await packed : packed;
   if (!parcel.ok) return parcel;
   const leases = poolLeases(scope.env, config, route.pool, scope.deployment.deployedAt);
   const triesMax = parcel.resendable ? route.attemptsMax : 1;
@@ -33,10 +34,12 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
   for (let sent = 0; sent < triesMax; ) {
     const nowMs = Date.now();
     const remainingMs = trail.startedAtMs + route.timeoutMs - nowMs;
-    const selection = remainingMs > 0 ? await select(scope, { leases, tried, nowMs }, trail) : undefined;
+    if (remainingMs <= 0) return refusal;
+    const selected = select(scope, { leases, tried, nowMs }, trail);
+    const selection = selected instanceof Promise ? await selected : selected;
     if (selection === undefined) return refusal;
     const hold = new Hold(leases, selection);
-    const waitMs = tryDeadlineMs({ remainingMs, tryTimeoutMs: route.tryTimeoutMs, moreTries: sent + 1 < triesMax });
+    const waitMs = tryWaitMs({ remainingMs, tryTimeoutMs: route.tryTimeoutMs, moreTries: sent + 1 < triesMax });
     try {
       const response = await send({ parcel, scope, instance: selection.instance, nowMs, waitMs, lost: hold.release });
       leases.succeeded(selection);

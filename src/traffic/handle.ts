@@ -35,10 +35,12 @@ export async function decide(scope: Scope, trail: Trail): Promise<Decision | Ref
   const incoming = sanitise(scope.request, scope.deployment);
   if (!incoming.ok) return incoming;
   trail.noteIncoming(incoming);
-  const config = await configure(scope, trail);
+  const configured = configure(scope, trail);
+  const config = configured instanceof Promise ? await configured : configured;
   if (config === undefined) return refuse("no_config");
   const match = matchRoute(config, incoming.address.host, incoming.address.path);
-  const identity = await identify(scope, { incoming, match }, trail);
+  const identified = identify(scope, { incoming, match }, trail);
+  const identity = identified instanceof Promise ? await identified : identified;
   const route = chooseRoute(match, identity.session?.data);
   trail.noteChoice({ match, identity, route });
   if (route === undefined) return refuse("no_route");

@@ -1,7 +1,7 @@
 // One request's claim on one instance: counted from the moment it is made until it is released, by whoever comes first.
 
-import type { PoolLeases, Selection } from "../isolate/pool-leases.ts";
-import type { Lifetime } from "../isolate/pool-line.ts";
+import type { Lifetime } from "../isolate/lifetime.ts";
+import type { PoolLeases, Selection } from "../isolate/pools/pool-leases.ts";
 
 export class Hold {
   readonly #leases: PoolLeases;
@@ -29,7 +29,7 @@ export class Hold {
 
   /** A WebSocket passed through: what becomes of it is never seen, so it is told apart from what is in flight. */
   releaseUncounted(ctx: Lifetime): void {
-    this.#leases.passedSocket(this.#selection, ctx);
+    this.#leases.passedSocket(ctx);
     this.release(ctx);
   }
 }

@@ -26,31 +26,24 @@ export class BrokenBody extends Error {}
 export class BodyOverrun extends BrokenBody {}
 
 /** Buffers the body only where the request may be sent again, never otherwise; never clones or tees. Refuses `body_broken`. */
-export async function packParcel(
-  request: Request,
-  incoming: Incoming,
-  route: CompiledRoute,
-): Promise<Parcel | Refusal> {
-  const { address, method, contentLength } = incoming;
+export function packParcel(request: Request, incoming: Incoming, route: CompiledRoute): Packed | Promise<Packed> {
+  const { address, method, headers, upgrade } = incoming;
   const target = targetOf(incoming, route);
+  const url = `${address.scheme}://${address.authority}${target}`;
   // A Worker's GET and HEAD carry no body whatever was sent; the others are only asked where there may be one.
   const body = method === "GET" || method === "HEAD" ? null : request.body;
   const resendable = isResendable(incoming, route, body !== null);
-  const packed =
-    body === null
-      ? NO_BODY
-      : await packBody(request, body, { resendable, bytesMax: route.bodyBytesMax, contentLength });
-  if (packed === undefined) return refuse("body_broken");
-  return {
-    ok: true,
-    ...packed,
-    method,
-    url: `${address.scheme}://${address.authority}${target}`,
-    target,
-    headers: incoming.headers,
-    upgrade: incoming.upgrade,
-    resendable,
-  };
+  const parcel: Parcel = { ok: true, method, url, target, headers, upgrade, resendable, body: null, broken: undefined };
+  if (body === null) return parcel;
+  if (resendable) return buffered(request, parcel);
+  return { ...parcel, ...carryUp(body, { bytesMax: route.bodyBytesMax, contentLength: incoming.contentLength }) };
+}
+
+type Packed = Parcel | Refusal;
+
+async function buffered(request: Request, parcel: Parcel): Promise<Packed> {
+  const body = await request.arrayBuffer().catch(() => undefined);
+  return body === undefined ? refuse("body_broken") : { ...parcel, body };
 }
 
 /** Path and query as the instance sees them: `/mount/page?q` without its mount is `/page?q`, the mount itself becomes `/`. */
@@ -69,28 +62,15 @@ export const isResendable = (incoming: Incoming, route: CompiledRoute, hasBody: 
     contentLength: incoming.contentLength,
   });
 
-type BodyRule = { readonly resendable: boolean; readonly bytesMax: number; readonly contentLength: number | undefined };
-
-type PackedBody = Pick<Parcel, "body" | "broken">;
-
-/** Undefined when the client broke off while it was buffered. */
-async function packBody(request: Request, body: UploadStream, rule: BodyRule): Promise<PackedBody | undefined> {
-  if (!rule.resendable) return carryUp(body, rule);
-  const whole = await request.arrayBuffer().catch(() => undefined);
-  return whole && { body: whole, broken: undefined };
-}
-
+type BodyRule = { readonly bytesMax: number; readonly contentLength: number | undefined };
 type UploadStream = ReadableStream<Uint8Array>;
-
-const NO_BODY: PackedBody = { body: null, broken: undefined };
-
 type Carrier = TransformStream<Uint8Array, Uint8Array>;
 
 /**
  * Passes chunks on until the client breaks off or sends too much, and then nothing, not even an end: the runtime ends
  * a failed stream in good order, so what was cut would look whole to the instance. The sender breaks off instead.
  */
-function carryUp(body: UploadStream, rule: BodyRule): PackedBody {
+function carryUp(body: UploadStream, rule: BodyRule): Pick<Parcel, "body" | "broken"> {
   const { promise: broken, reject } = Promise.withResolvers<never>();
   broken.catch(() => undefined);
   const { contentLength, bytesMax } = rule;

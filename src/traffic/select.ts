@@ -1,6 +1,6 @@
 // Which instance, decided by the pool's registry and spent from what this isolate holds of its decisions.
 
-import type { PoolLeases, Selection } from "../isolate/pool-leases.ts";
+import type { PoolLeases, Selection } from "../isolate/pools/pool-leases.ts";
 import type { CompiledInstance } from "../policies/routing/compiled-config.ts";
 import type { Scope } from "./scope.ts";
 import type { Trail } from "./trail.ts";
@@ -11,13 +11,16 @@ export type Choice = {
   readonly nowMs: number;
 };
 
-/** Undefined when every instance has been tried or the pool has none. */
-export async function select(
-  scope: Scope,
-  { leases, tried, nowMs }: Choice,
-  trail: Trail,
-): Promise<Selection | undefined> {
-  const selection = await leases.select({ ctx: scope.ctx, nowMs, tried });
+/** At once while a lease lasts. Undefined when every instance has been tried or the pool has none. */
+export function select(scope: Scope, choice: Choice, trail: Trail): Selected | Promise<Selected> {
+  const { leases, tried, nowMs } = choice;
+  const selection = leases.select({ ctx: scope.ctx, nowMs, tried });
+  return selection instanceof Promise ? selection.then((late) => note(late, trail)) : note(selection, trail);
+}
+
+type Selected = Selection | undefined;
+
+function note(selection: Selected, trail: Trail): Selected {
   if (selection === undefined) return undefined;
   trail.instance = selection.instance.id;
   trail.lease = selection.how;

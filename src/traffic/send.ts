@@ -30,16 +30,18 @@ export async function send(attempt: Try): Promise<Response> {
   const { parcel, nowMs, waitMs, lost } = attempt;
   const { ctx } = attempt.scope;
   const delivered = deliver(attempt);
-  const { promise: late, reject } = Promise.withResolvers<never>();
   const { promise: slow, resolve: wake } = Promise.withResolvers<void>();
   const watched: Watched = { wake, heard: false, lost };
   let timer: ReturnType<typeof setTimeout> | undefined;
-  void slow.then(() => {
-    if (watched.heard) return;
+  const late = slow.then(() => {
+    // What has been answered meanwhile needs no deadline.
+    if (watched.heard) return new Promise<never>(nothing);
     watched.heard = true;
-    timer = setTimeout(() => reject(new DeadlineExceeded(waitMs)), Math.max(0, nowMs + waitMs - Date.now()));
     // From here on its client may leave, and its instance is still given back.
     ctx.waitUntil(delivered.then(nothing, nothing));
+    return new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new DeadlineExceeded(waitMs)), Math.max(0, nowMs + waitMs - Date.now()));
+    });
   });
   slowWatch.enter(watched, ctx, nowMs);
   try {
@@ -61,7 +63,13 @@ function deliver({ parcel, instance, scope: { env } }: Try): Promise<Response> {
   if (!target.rpc || parcel.upgrade) return service.fetch(parcel.url, init);
   // A signal does not travel by RPC.
   const { signal: _, ...plain } = init;
-  return (service as Service<BackendWorkerRpc>).handleRequest(new Request(parcel.url, plain));
+  return (service as Service<BackendWorkerRpc>).handleRequest(new Request(parcel.url, plain)).then(asResponse);
+}
+
+/** By RPC a backend may return anything. */
+function asResponse(returned: unknown): Response {
+  if (returned instanceof Response) return returned;
+  throw new Error("handleRequest returned no Response");
 }
 
 function requestInit(
@@ -69,15 +77,11 @@ function requestInit(
   { apiKeyEnv }: CompiledInstance,
   env: Env,
 ): RequestInit {
-  return {
-    method,
-    headers: apiKeyEnv === undefined ? headers : { ...headers, "x-api-key": apiKey(env, apiKeyEnv) },
-    body,
-    redirect: "manual",
-    // The body's encoding is the client's business: it passes as it is.
-    encodeResponseBody: "manual",
-    ...(broken !== undefined && { signal: breakOff(broken) }),
-  };
+  // The body's encoding is the client's business: it passes as it is.
+  const init: RequestInit = { method, headers, body, redirect: "manual", encodeResponseBody: "manual" };
+  if (apiKeyEnv !== undefined) init.headers = { ...headers, "x-api-key": apiKey(env, apiKeyEnv) };
+  if (broken !== undefined) init.signal = breakOff(broken);
+  return init;
 }
 
 /** Also after the response has begun: the rest of it would answer a request that was never whole. */

@@ -1,12 +1,12 @@
 // Gives the instance back, cleans what comes back from it, answers the client and writes the one log line.
 
 import type { Refusal } from "../contracts/refusals.ts";
-import { writeAccessLine } from "../http/access-log.ts";
+import { isLogged, writeAccessLine } from "../http/access-log.ts";
 import { clientIpOf } from "../http/client-ip.ts";
 import { prefersHtml, problem } from "../http/reply.ts";
 import { rawPath } from "../policies/forwarding/address.ts";
+import { endsAtHeaders } from "../policies/forwarding/ends-at-headers.ts";
 import { HOP_BY_HOP, nominatedBy } from "../policies/forwarding/header-rule.ts";
-import { endsAtHeaders } from "../policies/forwarding/release.ts";
 import type { CompiledRoute } from "../policies/routing/compiled-config.ts";
 import { carry } from "./carry.ts";
 import type { Forwarded } from "./forward.ts";
@@ -28,19 +28,22 @@ function finish(scope: Scope, trail: Trail, { response, route, hold }: Forwarded
     hold.releaseUncounted(scope.ctx);
     return response;
   }
-  const { contentLength, eventStream, dropped } = readResponse(response.headers);
-  let { body } = response;
-  if (body === null || endsAtHeaders(contentLength)) hold.release(scope.ctx);
-  else {
-    const idleTimeoutMs = eventStream ? undefined : route.idleTimeoutMs;
-    const carriage = carry(body, { contentLength, idleTimeoutMs });
-    body = carriage.body;
-    hold.releaseAfter(carriage.ended, scope.ctx);
+  // The copy's headers are the only ones looked at: each look at a response's headers wraps them anew.
+  const answer = new Response(response.body, response);
+  const { headers } = answer;
+  const { contentLength, eventStream, dropped } = readResponse(headers);
+  for (const name of dropped ?? []) headers.delete(name);
+  headers.set("X-Request-Id", trail.requestId);
+  if (answer.body === null || endsAtHeaders(contentLength)) {
+    hold.release(scope.ctx);
+    return answer;
   }
-  const answer = new Response(body, response);
-  for (const name of dropped ?? []) answer.headers.delete(name);
-  answer.headers.set("X-Request-Id", trail.requestId);
-  return answer;
+  const carriage = carry(answer.body, {
+    contentLength,
+    idleTimeoutMs: eventStream ? undefined : route.idleTimeoutMs,
+  });
+  hold.releaseAfter(carriage.ended, scope.ctx);
+  return new Response(carriage.body, answer);
 }
 
 type ResponseFacts = { contentLength: number | undefined; eventStream: boolean; dropped: string[] | undefined };
@@ -68,32 +71,29 @@ function staleParts(trail: Trail): string[] | undefined {
 type Verdict = { readonly status: number; readonly stale: readonly string[] | undefined; readonly why: string };
 
 function logRequest(scope: Scope, trail: Trail, { status, stale, why }: Verdict): void {
-  if (status < 500 && trail.sampleRate === 0) return;
+  if (!isLogged(status, trail.sampleRate)) return;
   const { route } = trail;
-  writeAccessLine(
-    {
-      requestId: trail.requestId,
-      method: trail.method,
-      host: trail.host,
-      // A request refused before it was read still says where it meant to go, and from where.
-      path: trail.path || rawPath(scope.request.url),
-      clientIp: trail.clientIp || clientIpOf(scope.request, scope.deployment),
-      status,
-      ms: Date.now() - trail.startedAtMs,
-      route: route?.id,
-      pool: route?.pool.name,
-      instance: trail.instance,
-      tries: trail.tries,
-      lease: trail.lease,
-      leaseAgeMs: trail.leaseAgeMs,
-      configVersion: trail.configVersion,
-      stale,
-      failed: trail.failed,
-      why,
-      ...(trail.verbose && route !== undefined && { rules: rulesOf(route) }),
-    },
-    trail.sampleRate,
-  );
+  writeAccessLine({
+    requestId: trail.requestId,
+    method: trail.method,
+    host: trail.host,
+    // A request refused before it was read still says where it meant to go, and from where.
+    path: trail.path || rawPath(scope.request.url),
+    clientIp: trail.clientIp || clientIpOf(scope.request, scope.deployment),
+    status,
+    ms: Date.now() - trail.startedAtMs,
+    route: route?.id,
+    pool: route?.pool.name,
+    instance: trail.instance,
+    tries: trail.tries,
+    lease: trail.lease,
+    leaseAgeMs: trail.leaseAgeMs,
+    configVersion: trail.configVersion,
+    stale,
+    failed: trail.failed,
+    why,
+    ...(trail.verbose && route !== undefined && { rules: rulesOf(route) }),
+  });
 }
 
 /** What decided, for whoever is looking for the reason. */

@@ -1,8 +1,8 @@
 // What became of one request, written down as it happens: the access log, the answer's headers and operators read it.
 
 import { chooseRequestId } from "../http/request-id.ts";
-import type { Selection } from "../isolate/pool-leases.ts";
-import type { Identity } from "../isolate/session-snapshots.ts";
+import type { Selection } from "../isolate/pools/pool-leases.ts";
+import type { Identity } from "../isolate/sessions/session-snapshots.ts";
 import type { CompiledConfig, CompiledRoute } from "../policies/routing/compiled-config.ts";
 import type { RouteMatch } from "../policies/routing/match-route.ts";
 import type { Incoming } from "./sanitise.ts";
@@ -64,6 +64,7 @@ export class Trail {
   noteChoice({ match, identity, route }: Choice): void {
     this.match = match;
     this.identity = identity;
+    this.sessionStale = identity.stale;
     this.route = route;
   }
 

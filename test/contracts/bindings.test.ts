@@ -1,3 +1,5 @@
+// What is bound in an environment, and as what.
+
 import { expect, it } from "vitest";
 import { describeBindings, findService, findText } from "../../src/contracts/bindings.ts";
 

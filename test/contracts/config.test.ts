@@ -1,3 +1,5 @@
+// The configuration's schema: what it takes, and every place it names in what it does not.
+
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import { ConfigDocument } from "../../src/contracts/config.ts";

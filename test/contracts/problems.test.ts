@@ -1,3 +1,5 @@
+// How a place in a document is written.
+
 import { expect, it } from "vitest";
 import { pathTo } from "../../src/contracts/problems.ts";
 

@@ -1,49 +1,49 @@
-// /api/session and /api/super/sessions through their handlers, grouped by what they answer. The router checks the admin secret.
+// /api/session and /api/super/sessions over HTTP, grouped by what they answer.
 
-import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import type { IRequestStrict } from "itty-router";
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { HttpError } from "../../src/http/http-error.ts";
-import { getSession, logout, postPreferences } from "../../src/routes/session.ts";
-import { deleteSession, getSessionById, postSession } from "../../src/routes/sessions.ts";
-import { sessionOf } from "./session-rig.ts";
+import { sessionOf } from "../isolate/session-rig.ts";
+import { asAdmin, configure, jsonOf, send } from "./send.ts";
 
-type Handler = (request: IRequestStrict, env: Env, ctx: ExecutionContext) => Promise<Response>;
 type Call = {
-  readonly url?: string;
+  /** Whose host the call is made to; the path is the call's own. */
+  readonly origin?: string;
   readonly body?: unknown;
   readonly headers?: Record<string, string>;
   readonly id?: string;
-  readonly vars?: Partial<Env>;
+  readonly vars?: Record<string, unknown>;
 };
+type Verb = { readonly method: string; readonly path: string; readonly isAdmins: boolean };
 
-const LOOPBACK_URL = "http://localhost:8787/api/session";
+const LOOPBACK = "http://localhost:8787";
+const postSession: Verb = { method: "POST", path: "/api/super/sessions", isAdmins: true };
+const getSessionById: Verb = { method: "GET", path: "/api/super/sessions/", isAdmins: true };
+const deleteSession: Verb = { method: "DELETE", path: "/api/super/sessions/", isAdmins: true };
+const getSession: Verb = { method: "GET", path: "/api/session", isAdmins: false };
+const postPreferences: Verb = { method: "POST", path: "/api/session/preferences", isAdmins: false };
+const logout: Verb = { method: "POST", path: "/api/session/logout", isAdmins: false };
 
 /** What a client gets: the status, the body as JSON, and the headers. */
-async function call(handler: Handler, { url = LOOPBACK_URL, body, headers = {}, id, vars = {} }: Call = {}) {
-  const json = { "Content-Type": "application/json", ...headers };
-  const init = body === undefined ? { headers } : { method: "POST", headers: json, body: JSON.stringify(body) };
-  const request = Object.assign(new Request(url, init), { params: id === undefined ? {} : { id } });
-  const response = await handler(request as unknown as IRequestStrict, { ...env, ...vars }, createExecutionContext());
-  return {
-    status: response.status,
-    body: (await response.json()) as Record<string, unknown>,
-    headers: response.headers,
-  };
+async function call(
+  { method, path, isAdmins }: Verb,
+  { origin = LOOPBACK, body, headers = {}, id = "", vars }: Call = {},
+) {
+  const answer = await send(`${origin}${path}${id}`, {
+    method,
+    headers: { ...(isAdmins && asAdmin), ...headers },
+    ...(body !== undefined && { body }),
+    ...(vars !== undefined && { vars }),
+  });
+  return { status: answer.status, body: jsonOf(answer), headers: answer.headers };
 }
 
-/** The code a handler refused with by throwing, as the router would answer it. */
-const misuse = (handler: Handler, of: Call) =>
-  call(handler, of).then(
-    () => "answered",
-    (error: unknown) => (error instanceof HttpError ? error.refusal.code : String(error)),
-  );
+/** The code of a refusal. */
+const misuse = async (verb: Verb, of: Call) => (await call(verb, of)).body.code;
 
 const alice = { userId: "u1", username: "alice" };
 
-async function open(url = LOOPBACK_URL, more = {}) {
-  const opened = await call(postSession, { url, body: { ...alice, ...more } });
+async function open(origin = LOOPBACK, more = {}) {
+  const opened = await call(postSession, { origin, body: { ...alice, ...more } });
   const set = opened.headers.getSetCookie();
   return { ...opened, id: String(opened.body.id), set, cookie: set[0]?.split(";")[0] ?? "" };
 }
@@ -53,11 +53,7 @@ const auditOf = async (subject: string) =>
 
 const sessionObjects = () => vi.spyOn(env.SESSION, "getByName");
 
-beforeAll(async () => {
-  const control = env.CONTROL.getByName("1:plane");
-  const change = await control.replace({ commandId: "set-domain", actor: "test", document: { domain: "sonr.id" } });
-  expect(change.ok).toBe(true);
-});
+beforeAll(() => configure({ domain: "sonr.id" }));
 beforeEach(() => {
   vi.restoreAllMocks();
 });
@@ -65,7 +61,7 @@ beforeEach(() => {
 describe("POST /api/super/sessions", () => {
   it("opens a session: 201 with what it is, when it ends, and its cookie", async () => {
     const before = Date.now();
-    const opened = await open(LOOPBACK_URL, {
+    const opened = await open(LOOPBACK, {
       preferences: { defaultApp: "search" },
       idleTtlMs: 120_000,
       absoluteTtlMs: 600_000,
@@ -82,12 +78,8 @@ describe("POST /api/super/sessions", () => {
   });
 
   it("sets the cookie its host may carry", async () => {
-    expect((await open("https://plane.example/api/super/sessions")).set).toEqual([
-      expect.stringMatching(/^__Host-.*; Secure$/),
-    ]);
-    expect((await open("https://console.sonr.id/api/super/sessions")).set[0]).toMatch(
-      /^__Secure-.*; Domain=sonr\.id; .*; Secure$/,
-    );
+    expect((await open("https://plane.example")).set).toEqual([expect.stringMatching(/^__Host-.*; Secure$/)]);
+    expect((await open("https://console.sonr.id")).set[0]).toMatch(/^__Secure-.*; Domain=sonr\.id; .*; Secure$/);
   });
 
   it("never says the cookie's value anywhere but in Set-Cookie", async () => {
@@ -139,7 +131,7 @@ describe("GET /api/super/sessions/{id}", () => {
       body: { code: "unknown_session" },
     });
     const objects = sessionObjects();
-    for (const id of ["x", "A".repeat(44), "../plane", ""])
+    for (const id of ["x", "A".repeat(44), "..%2Fplane", "%20"])
       expect((await call(getSessionById, { id })).status).toBe(404);
     expect(objects).not.toHaveBeenCalled();
   });
@@ -168,7 +160,7 @@ describe("DELETE /api/super/sessions/{id}", () => {
 
 describe("GET /api/session", () => {
   it("tells the holder of a cookie who they are and until when", async () => {
-    const { cookie, body } = await open(LOOPBACK_URL, { preferences: { defaultApp: "profile" } });
+    const { cookie, body } = await open(LOOPBACK, { preferences: { defaultApp: "profile" } });
     const { id: _, lastActivityAt: __, idleExpiresAt: ___, ...lasting } = body;
     const mine = await call(getSession, { headers: { Cookie: `a=1; ${cookie}` } });
     expect(mine).toMatchObject({ status: 200, body: lasting });
@@ -204,14 +196,14 @@ describe("GET /api/session", () => {
 
 describe("POST /api/session/preferences", () => {
   it("replaces the preferences", async () => {
-    const { id, cookie } = await open(LOOPBACK_URL, { preferences: { defaultApp: "profile" } });
+    const { id, cookie } = await open(LOOPBACK, { preferences: { defaultApp: "profile" } });
     const changed = await call(postPreferences, { headers: { Cookie: cookie }, body: { defaultApp: "search" } });
     expect(changed).toMatchObject({ status: 200, body: { ...alice, preferences: { defaultApp: "search" } } });
     expect(await sessionOf(id).read({})).toMatchObject({ value: { data: { preferences: { defaultApp: "search" } } } });
   });
 
   it("without a session is 401, with a bad body 400, from another origin 403, and then changes nothing", async () => {
-    const { id, cookie } = await open(LOOPBACK_URL, { preferences: { defaultApp: "profile" } });
+    const { id, cookie } = await open(LOOPBACK, { preferences: { defaultApp: "profile" } });
     const body = { defaultApp: "search" };
     expect((await call(postPreferences, { body })).status).toBe(401);
     expect(await misuse(postPreferences, { headers: { Cookie: cookie }, body: { defaultApp: "banking" } })).toBe(
@@ -241,17 +233,17 @@ describe("POST /api/session/logout", () => {
   });
 
   it("may come from a sub-domain of the configured domain, not from elsewhere, and a refused one revokes nothing", async () => {
-    const url = "https://sonr.id/api/session/logout";
-    const { id, cookie } = await open(url);
+    const origin = "https://sonr.id";
+    const { id, cookie } = await open(origin);
     for (const Origin of ["https://evil.example", "https://evilsonr.id", "http://console.sonr.id", "null"]) {
-      expect(await misuse(logout, { url, headers: { Cookie: cookie, Origin } })).toBe("cross_origin");
+      expect(await misuse(logout, { origin, headers: { Cookie: cookie, Origin } })).toBe("cross_origin");
     }
-    expect(await misuse(logout, { url, headers: { Cookie: cookie, "Sec-Fetch-Site": "cross-site" } })).toBe(
+    expect(await misuse(logout, { origin, headers: { Cookie: cookie, "Sec-Fetch-Site": "cross-site" } })).toBe(
       "cross_origin",
     );
     expect((await sessionOf(id).read({})).ok).toBe(true);
     const headers = { Cookie: cookie, Origin: "https://console.sonr.id", "Sec-Fetch-Site": "same-site" };
-    expect((await call(logout, { url, headers })).status).toBe(200);
+    expect((await call(logout, { origin, headers })).status).toBe(200);
     expect((await sessionOf(id).read({})).ok).toBe(false);
   });
 });

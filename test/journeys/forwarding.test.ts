@@ -2,7 +2,6 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { connect } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import { type Origin, startOrigin } from "./origin.ts";
@@ -71,6 +70,14 @@ const echo = async (path: string, init: RequestInit = {}): Promise<Echo> => {
   expect(response.status).toBe(200);
   return (await response.json()) as Echo;
 };
+
+/** Requests under way in pool "both", as its registry last heard. */
+async function inFlightOnBoth(): Promise<number> {
+  const response = await fetch(`${plane.url()}/balancer/status`, { headers: { "X-Admin-Secret": ADMIN_SECRET } });
+  const { pools } = (await response.json()) as { pools: { pool: string; inFlight: Record<string, number> }[] };
+  const both = pools.find(({ pool }) => pool === "both");
+  return Object.values(both?.inFlight ?? {}).reduce((sum, requests) => sum + requests, 0);
+}
 
 describe("what a backend is told", () => {
   it("is the path byte for byte, the client's address and the public host", async () => {
@@ -224,9 +231,10 @@ describe("bodies", () => {
       const id = `broken-off-${method}-${request}-${Math.random()}`;
       const socket = connect(plane.port, "127.0.0.1");
       socket.write(`${method} /both/x HTTP/1.1\r\nHost: x\r\nX-Request-Id: ${id}\r\n${framing}\r\n\r\n${beginning}`);
-      await delay(100);
+      await expect.poll(inFlightOnBoth).toBe(1);
       socket.resetAndDestroy();
       await expect.poll(() => plane.stdout().includes(id)).toBe(true);
+      await expect.poll(inFlightOnBoth).toBe(0);
       expect(plane.stderr()).not.toContain(id);
     }
     const served = [await echo("/both/x"), await echo("/both/x")].map(({ origin }) => origin);
@@ -236,8 +244,12 @@ describe("bodies", () => {
   it("a PUT that the client breaks off reaches nobody, because it is only sent once it is whole", async () => {
     const before = origins[0].hits() + origins[1].hits();
     const socket = connect(plane.port, "127.0.0.1");
-    socket.write("PUT /both/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nfirst");
-    await delay(100);
+    const written = new Promise((resolve) =>
+      socket.write("PUT /both/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nfirst", resolve),
+    );
+    await written;
+    // Answered after what was written before it has been read: the plane has one thread.
+    expect((await fetch(`${plane.url()}/health`)).status).toBe(200);
     socket.resetAndDestroy();
     await echo("/both/x");
     expect(origins[0].hits() + origins[1].hits()).toBe(before + 1);

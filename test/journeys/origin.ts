@@ -22,7 +22,8 @@ export type Origin = {
 
 type Answer = (request: IncomingMessage, response: ServerResponse, id: string) => void | Promise<void>;
 
-export async function startOrigin(id: string): Promise<Origin> {
+/** `lagMs`: how long every answer takes. */
+export async function startOrigin(id: string, { lagMs = 0 } = {}): Promise<Origin> {
   let hits = 0;
   let whole = 0;
   const sockets = new Set<Socket>();
@@ -30,7 +31,10 @@ export async function startOrigin(id: string): Promise<Origin> {
     hits++;
     request.once("end", () => whole++);
     const [, name = ""] = (request.url ?? "/").split(/[/?]/);
-    const answer = async () => (ANSWERS[name] ?? echo)(request, response, id);
+    const answer = async () => {
+      if (lagMs > 0) await new Promise((resolve) => setTimeout(resolve, lagMs));
+      await (ANSWERS[name] ?? echo)(request, response, id);
+    };
     // A request that breaks off has nobody to answer.
     answer().catch(() => request.socket.destroy());
   });

@@ -200,13 +200,9 @@ describe("the control surface", () => {
   });
 });
 
-describe("a server without an admin secret", () => {
-  it.each([
-    ["unset", undefined],
-    ["empty", ""],
-  ])("that is %s answers every admin call with 503 naming it, whatever is sent", async (_, secret) => {
-    const env = secret === undefined ? { ADMIN_SECRET: "" } : { ADMIN_SECRET: secret };
-    const bare = await startPlane({ env });
+describe("a server whose admin secret is empty", () => {
+  it("answers every admin call with 503 naming it, whatever is sent", async () => {
+    const bare = await startPlane({ env: { ADMIN_SECRET: "" } });
     try {
       for (const headers of [
         {},

@@ -4,7 +4,7 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { chainHash, GENESIS } from "../../src/policies/config/audit-chain.ts";
+import { chainHash } from "../../src/policies/config/audit-chain.ts";
 
 let count = 0;
 const controlPlane = () => env.CONTROL.getByName(`control-plane-audit-${count++}`);
@@ -110,7 +110,7 @@ describe("retention", () => {
   /** Many rows, chained as the object chains them, in one go. */
   const fill = (stub: Stub, rows: number) =>
     runInDurableObject(stub, (_, { storage }) => {
-      let hash = GENESIS.hash;
+      let hash = "0".repeat(64);
       storage.transactionSync(() => {
         for (let seq = 1; seq <= rows; seq++) {
           const entry = { seq, at: seq, action: "a", actor: "b", subject: "c", detail: null, eventId: null };

@@ -8,7 +8,7 @@ import { CHANGE_KEPT_MS, CHANGES_MAX } from "../../src/policies/sessions/change-
 
 let count = 0;
 const replica = () => env.REVOCATIONS.getByName(`replica-under-test-${count++}`);
-const revoked = (name: string): SessionChange => ({ name, kind: "revoked" });
+const revoked = (name: string): SessionChange => ({ name });
 const names = (news: { readonly changes: readonly SessionChange[] }) => news.changes.map(({ name }) => name);
 const rowCount = (log: DurableObjectStub<undefined>) =>
   runInDurableObject(
@@ -38,9 +38,9 @@ describe("following the log", () => {
     await log.publish(revoked("before"));
     const { cursor } = await log.since(null);
     await log.publish(revoked("a"));
-    await log.publish({ name: "b", kind: "changed" });
+    await log.publish({ name: "b" });
     const news = await log.since(cursor);
-    expect(news).toEqual({ cursor: cursor + 2, changes: [revoked("a"), { name: "b", kind: "changed" }], gap: false });
+    expect(news).toEqual({ cursor: cursor + 2, changes: [revoked("a"), { name: "b" }], gap: false });
     expect(await log.since(news.cursor)).toEqual({ cursor: news.cursor, changes: [], gap: false });
   });
 
@@ -56,7 +56,7 @@ describe("following the log", () => {
     await log.publish(revoked("first"));
     await runInDurableObject(log, (_, state) => {
       for (let i = 1; i < CHANGES_MAX; i++) {
-        state.storage.sql.exec("INSERT INTO changes (at, name, kind) VALUES (?, 'x', 'changed')", T0);
+        state.storage.sql.exec("INSERT INTO changes (at, name) VALUES (?, 'x')", T0);
       }
     });
     const all = await log.since(0);
@@ -107,7 +107,7 @@ describe("pruning", () => {
     await log.publish(revoked("first"));
     await runInDurableObject(log, (_, state) => {
       for (let i = 1; i < 2_500; i++) {
-        state.storage.sql.exec("INSERT INTO changes (at, name, kind) VALUES (?, 'x', 'changed')", T0);
+        state.storage.sql.exec("INSERT INTO changes (at, name) VALUES (?, 'x')", T0);
       }
     });
     vi.setSystemTime(T0 + CHANGE_KEPT_MS);

@@ -100,7 +100,7 @@ describe("opening", () => {
 
   it("does not bring back a session that was revoked", async () => {
     const { name, session } = await open();
-    await session.revoke({ reason: "logout" });
+    await session.revoke();
     expect(await session.open(command(name))).toEqual({ ok: false, code: "session_revoked" });
   });
 });
@@ -111,7 +111,7 @@ describe("a session that never was", () => {
     const unknown = { ok: false, code: "unknown_session" };
     expect(await session.read({ activeAtMs: T0 })).toEqual(unknown);
     expect(await session.updatePreferences({})).toEqual(unknown);
-    expect(await session.revoke({ reason: "admin" })).toEqual(unknown);
+    expect(await session.revoke()).toEqual(unknown);
     expect(await tablesIn(session)).toBe(0);
     expect(await runDurableObjectAlarm(session)).toBe(false);
   });
@@ -206,8 +206,8 @@ describe("revoking", () => {
   it("is in the log before it is answered, and the session refuses from then on", async () => {
     const { name, session } = await open();
     const cursor = await head();
-    expect(await session.revoke({ reason: "admin" })).toEqual({ ok: true, value: { name } });
-    expect(await published(cursor)).toEqual([{ name, kind: "revoked" }]);
+    expect(await session.revoke()).toEqual({ ok: true, value: { name } });
+    expect(await published(cursor)).toEqual([{ name }]);
     expect(await session.read({ activeAtMs: T0 })).toEqual({ ok: false, code: "session_revoked" });
     expect(await session.updatePreferences({ defaultApp: "search" })).toEqual({ ok: false, code: "session_revoked" });
   });
@@ -215,8 +215,8 @@ describe("revoking", () => {
   it("twice is fine and publishes once", async () => {
     const { name, session } = await open();
     const cursor = await head();
-    await session.revoke({ reason: "logout" });
-    expect(await session.revoke({ reason: "admin" })).toEqual({ ok: true, value: { name } });
+    await session.revoke();
+    expect(await session.revoke()).toEqual({ ok: true, value: { name } });
     expect((await published(cursor)).length).toBe(1);
   });
 
@@ -225,7 +225,7 @@ describe("revoking", () => {
     await runInDurableObject(session, async (instance) => {
       const before = Reflect.get(instance, "env");
       Reflect.set(instance, "env", { ...env, REVOCATION_REPLICAS: "3" });
-      await instance.revoke({ reason: "logout" });
+      await instance.revoke();
       Reflect.set(instance, "env", before);
     });
     for (const replica of [0, 1, 2]) {
@@ -237,7 +237,7 @@ describe("revoking", () => {
   it("leaves no trace an hour later, and not before", async () => {
     const { session } = await open();
     vi.setSystemTime(T0 + 1_000);
-    await session.revoke({ reason: "logout" });
+    await session.revoke();
     const due = T0 + 1_000 + 3_600_000;
     expect(await alarmOf(session)).toBe(due);
     vi.setSystemTime(due - 1);
@@ -257,7 +257,7 @@ describe("preferences", () => {
       ok: true,
       value: { data: { preferences: { defaultApp: "profile" } } },
     });
-    expect(await published(cursor)).toEqual([{ name, kind: "changed" }]);
+    expect(await published(cursor)).toEqual([{ name }]);
     expect(await session.read({})).toMatchObject({
       ok: true,
       value: { data: { preferences: { defaultApp: "profile" } } },
@@ -280,7 +280,7 @@ describe("while a replica is broken", () => {
     const { name, session } = await open();
     const cursor = await head();
     await breakLog();
-    expect(await session.revoke({ reason: "admin" })).toEqual({ ok: false, code: "revocation_pending" });
+    expect(await session.revoke()).toEqual({ ok: false, code: "revocation_pending" });
     expect(await session.read({})).toEqual({ ok: false, code: "session_revoked" });
     expect(await outboxSize(session)).toBe(1);
     expect(await alarmOf(session)).toBe(T0 + 2_000);
@@ -288,14 +288,14 @@ describe("while a replica is broken", () => {
     expect(await published(cursor)).toEqual([]);
     vi.setSystemTime(T0 + 2_000);
     await runDurableObjectAlarm(session);
-    expect(await published(cursor)).toEqual([{ name, kind: "revoked" }]);
+    expect(await published(cursor)).toEqual([{ name }]);
     expect(await outboxSize(session)).toBe(0);
   });
 
   it("the alarm comes back later and later", async () => {
     const { session } = await open();
     await breakLog();
-    await session.revoke({ reason: "admin" });
+    await session.revoke();
     const waits: number[] = [];
     for (let i = 0; i < 7; i++) {
       vi.setSystemTime((await alarmOf(session)) ?? 0);
@@ -308,10 +308,10 @@ describe("while a replica is broken", () => {
   it("the caller may ask again instead, and gets its answer when the replica is back", async () => {
     const { name, session } = await open();
     await breakLog();
-    await session.revoke({ reason: "logout" });
-    expect(await session.revoke({ reason: "logout" })).toEqual({ ok: false, code: "revocation_pending" });
+    await session.revoke();
+    expect(await session.revoke()).toEqual({ ok: false, code: "revocation_pending" });
     await mendLog();
-    expect(await session.revoke({ reason: "logout" })).toEqual({ ok: true, value: { name } });
+    expect(await session.revoke()).toEqual({ ok: true, value: { name } });
     expect(await outboxSize(session)).toBe(0);
   });
 
@@ -319,12 +319,12 @@ describe("while a replica is broken", () => {
     const { name, session } = await open();
     const cursor = await head();
     await breakLog();
-    await session.revoke({ reason: "admin" });
+    await session.revoke();
     await evictDurableObject(session);
     await mendLog();
     vi.setSystemTime(T0 + 2_000);
     expect(await runDurableObjectAlarm(session)).toBe(true);
-    expect(await published(cursor)).toEqual([{ name, kind: "revoked" }]);
+    expect(await published(cursor)).toEqual([{ name }]);
   });
 
   it("changed preferences are stored and refused as pending; a revocation after them takes their place", async () => {
@@ -336,16 +336,16 @@ describe("while a replica is broken", () => {
       ok: true,
       value: { data: { preferences: { defaultApp: "search" } } },
     });
-    expect(await session.revoke({ reason: "logout" })).toEqual({ ok: false, code: "revocation_pending" });
+    expect(await session.revoke()).toEqual({ ok: false, code: "revocation_pending" });
     await mendLog();
-    expect((await session.revoke({ reason: "logout" })).ok).toBe(true);
-    expect(await published(cursor)).toEqual([{ name, kind: "revoked" }]);
+    expect((await session.revoke()).ok).toBe(true);
+    expect(await published(cursor)).toEqual([{ name }]);
   });
 
   it("what could not be published is kept past the tombstone's hour, until the session's absolute end", async () => {
     const { session } = await open();
     await breakLog();
-    await session.revoke({ reason: "admin" });
+    await session.revoke();
     vi.setSystemTime(T0 + 30 * DAY - 1);
     await runDurableObjectAlarm(session);
     expect(await outboxSize(session)).toBe(1);
@@ -360,12 +360,12 @@ it("a replica that never answers counts as unreachable: the revocation is refuse
   const outcome = await runInDurableObject(session, async (instance) => {
     const silent = { getByName: () => ({ publish: () => new Promise(() => undefined) }) };
     Reflect.set(instance, "env", { ...env, REVOCATIONS: silent });
-    const refused = await instance.revoke({ reason: "admin" });
+    const refused = await instance.revoke();
     Reflect.set(instance, "env", env);
     return refused;
   });
   expect(outcome).toEqual({ ok: false, code: "revocation_pending" });
-  expect((await session.revoke({ reason: "admin" })).ok).toBe(true);
+  expect((await session.revoke()).ok).toBe(true);
 });
 
 it("a publication that ends late does not take out the change after it", async () => {
@@ -391,7 +391,7 @@ it("an evicted session has forgotten nothing", async () => {
   await evictDurableObject(session);
   expect(await session.read({})).toEqual(before);
   await evictDurableObject(session);
-  expect(await session.revoke({ reason: "admin" })).toEqual({ ok: true, value: { name } });
+  expect(await session.revoke()).toEqual({ ok: true, value: { name } });
   await evictDurableObject(session);
   expect(await session.read({})).toEqual({ ok: false, code: "session_revoked" });
 });

@@ -119,7 +119,7 @@ describe("recorded migrations are append-only", () => {
     write(third.file, "SELECT 1;");
     writeIndex([INIT, SECOND, third]);
     expect(findMigrationProblems(folder)).toEqual([
-      "session/0003_more.sql: not recorded yet; run node scripts/check-migrations.ts --write",
+      "session/0003_more.sql: not recorded yet; run npm run migrations:record",
     ]);
     expect(recordNewMigrations(folder)).toEqual(["session/0003_more.sql"]);
     expect(findMigrationProblems(folder)).toEqual([]);

@@ -82,7 +82,7 @@ function grant(books: RegistryBooks, visit: Visit): LeaseReply {
 }
 
 const leased = ({ fleet }: RegistryBooks, { isolateId }: LeaseCall, { renewAfterMs }: LeaseTiming) =>
-  ({ kind: "leased", others: othersThan(fleet, isolateId), isolates: fleet.isolates.size, renewAfterMs }) as const;
+  ({ kind: "leased", others: othersThan(fleet, isolateId), renewAfterMs }) as const;
 
 function issue(books: RegistryBooks, { call, roster, nowMs, timing }: Visit) {
   reserve(books);

@@ -7,7 +7,7 @@ import type { CompiledInstance, CompiledPool, Target } from "../routing/compiled
 const TARGET_LENGTH_MAX = 256;
 
 /** `binding:NAME`, `rpc:NAME` or the URL without user and password. */
-export function describeTarget(target: Target): string {
+function describeTarget(target: Target): string {
   if (target.kind === "binding") return `${target.rpc ? "rpc" : "binding"}:${target.binding}`;
   return target.base.replace(/^([a-z]+:\/\/)[^/]*@/i, "$1").slice(0, TARGET_LENGTH_MAX);
 }
@@ -24,9 +24,10 @@ export const rosterOf = (pool: CompiledPool, configVersion: number, deployedAt: 
   })),
 });
 
-/** GET /admin/workers, one row. Nobody probes yet, so all that can be said of an instance is that it is registered. */
+/** GET /admin/workers, one row (L69). Nobody probes yet, so all that can be said of an instance is that it is registered. */
 export type InstanceListing = {
   readonly id: string;
+  readonly name?: string;
   readonly target: string;
   readonly weight: number;
   readonly region?: string;
@@ -42,6 +43,7 @@ export const listInstance = (
   inFlight: { readonly [id: string]: number } | undefined,
 ): InstanceListing => ({
   id: instance.id,
+  ...(instance.name !== undefined && { name: instance.name }),
   target: describeTarget(instance.target),
   weight: instance.weight,
   ...(instance.region !== undefined && { region: instance.region }),

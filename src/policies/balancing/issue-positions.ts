@@ -1,11 +1,12 @@
 // Hands out cursor positions: those given back first, each other one once. Called by the registry, which reserves beforehand.
 
 import { POSITIONS_MAX, type PositionRange } from "../../contracts/registry.ts";
+import { ISOLATES_MAX } from "./fleet-load.ts";
 import { takeFree } from "./free-positions.ts";
 import type { PositionLedger } from "./position-ledger.ts";
 
 /** Two per isolate at the largest fleet. Beyond this isolates get none and balance by themselves. */
-export const OUTSTANDING_MAX = 20_000;
+export const OUTSTANDING_MAX = 2 * ISOLATES_MAX;
 
 export type Issue = {
   readonly isolateId: string;

@@ -3,10 +3,11 @@
 /** What one object may be asked per second by all isolates together; it could serve two to three times as much. */
 const CALLS_PER_SECOND = 300;
 const RENEW_AFTER_MS_MIN = 100;
-/** A small fleet shares 20 calls/s: every call costs as much as several requests, and what others have in flight fades within 100 ms anyway. */
-const RENEW_AFTER_MS_PER_ISOLATE = 50;
-/** Where the shared budget takes over: 250 isolates at 300 calls/s. */
-const RENEW_AFTER_MS_SMALL_FLEET_MAX = 833;
+/** A small fleet needs less: every call costs as much as several requests, and what others have in flight fades soon anyway (OTHERS_FADE_MS). */
+const SMALL_FLEET_CALLS_PER_SECOND = 20;
+/** Where the shared budget takes over; renewals of a smaller fleet are no further apart than it asks for there. */
+const SMALL_FLEET_MAX = 250;
+const RENEW_AFTER_MS_SMALL_FLEET_MAX = Math.floor((SMALL_FLEET_MAX * 1_000) / CALLS_PER_SECOND);
 const VALID_MS_MIN = 10_000;
 const ISOLATE_LAPSE_MS_MIN = 15_000;
 /** An isolate counts a range's validity from before it asked, the registry from when it answered; this covers clocks of unequal speed. */
@@ -29,7 +30,7 @@ export type LeaseTiming = {
 export function leaseTiming(isolates: number): LeaseTiming {
   const renewAfterMs = Math.max(
     RENEW_AFTER_MS_MIN,
-    Math.min(isolates * RENEW_AFTER_MS_PER_ISOLATE, RENEW_AFTER_MS_SMALL_FLEET_MAX),
+    Math.min((isolates * 1_000) / SMALL_FLEET_CALLS_PER_SECOND, RENEW_AFTER_MS_SMALL_FLEET_MAX),
     Math.ceil((isolates * 1_000) / CALLS_PER_SECOND),
   );
   const validMs = Math.max(VALID_MS_MIN, 2 * renewAfterMs);

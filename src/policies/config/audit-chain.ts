@@ -18,11 +18,8 @@ export type AuditEntry = {
 };
 export type ChainedEntry = AuditEntry & { readonly hash: string };
 
-/** A place in the chain: the last row pruned (where it starts) or the last row written (where it must end). */
+/** A place in the chain: the last row pruned (where it starts) or the last row written (where it must end). Of an empty log both are row 0, 64 zeros. */
 export type Link = { readonly seq: number; readonly hash: string };
-
-/** Before the first row ever written. */
-export const GENESIS: Link = { seq: 0, hash: "0".repeat(64) };
 
 export const chainHash = (sha256: Sha256, previousHash: string, entry: AuditEntry): string => {
   const { seq, at, action, actor, subject, detail, eventId } = entry;

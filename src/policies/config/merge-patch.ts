@@ -1,6 +1,8 @@
 // JSON merge patch (RFC 7396). Works on own data only: a key like `__proto__` is a key, and no prototype is ever touched.
 // Callers bound the patch's depth first (json-shape.ts); the merge recurses no deeper than the patch nests.
 
+import { isObject } from "./json-shape.ts";
+
 /** `target` with `patch` applied; neither is changed. Null removes, objects merge, everything else (arrays too) replaces. */
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;
@@ -12,6 +14,3 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   // Defines own properties whatever their names, where an assignment would set a prototype.
   return Object.fromEntries(merged);
 }
-
-const isObject = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -3,7 +3,7 @@
 
 import * as v from "valibot";
 import { ConfigDocument } from "../../contracts/config.ts";
-import type { Keys } from "./json-shape.ts";
+import { isObject, type Keys } from "./json-shape.ts";
 
 export type Salvage = {
   readonly document: ConfigDocument;
@@ -34,6 +34,3 @@ export function salvageDocument(sent: unknown, faults: readonly Keys[]): Salvage
   });
   return parsed.success ? { document: parsed.output, routePositions } : undefined;
 }
-
-const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -28,33 +28,12 @@ const NAMED: { readonly [name: string]: HeaderRule } = {
   traceparent: "traceparent",
   "content-length": "content-length",
   "idempotency-key": "idempotency-key",
-  // hop-by-hop (RFC 9110 §7.6.1) and credentials meant for a proxy
-  "keep-alive": "drop",
-  "proxy-connection": "drop",
-  "proxy-authorization": "drop",
-  "proxy-authenticate": "drop",
-  te: "drop",
-  trailer: "drop",
-  "transfer-encoding": "drop",
   // ours: what a client says about itself is never believed
   forwarded: "drop",
   "x-real-ip": "drop",
 };
 
-/** `name` is lower-case, as the runtime lists it. Names with `_` that read like ours are dropped with them. */
-export function headerRule(name: string): HeaderRule {
-  // Would be read as a property of every object; no honest client sends it.
-  if (name === "__proto__") return "drop";
-  const spelled = name.includes("_") ? name.replaceAll("_", "-") : name;
-  if (spelled.startsWith("x-session-") || spelled.startsWith("x-signalbox-") || spelled.startsWith("x-forwarded-"))
-    return "drop";
-  if (spelled.startsWith("cf-")) return spelled === name ? "edge" : "drop";
-  const rule = Object.hasOwn(NAMED, spelled) ? NAMED[spelled] : undefined;
-  if (rule === undefined) return "pass";
-  return spelled === name ? rule : "drop";
-}
-
-/** Response headers that end at this hop. */
+/** End at this hop, in requests and in responses (RFC 9110 §7.6.1), and with them credentials meant for a proxy. */
 export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
@@ -66,6 +45,19 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "transfer-encoding",
   "upgrade",
 ]);
+
+/** `name` is lower-case, as the runtime lists it. Names with `_` that read like ours are dropped with them. */
+export function headerRule(name: string): HeaderRule {
+  // Would be read as a property of every object; no honest client sends it.
+  if (name === "__proto__") return "drop";
+  const spelled = name.includes("_") ? name.replaceAll("_", "-") : name;
+  if (spelled.startsWith("x-session-") || spelled.startsWith("x-signalbox-") || spelled.startsWith("x-forwarded-"))
+    return "drop";
+  if (spelled.startsWith("cf-")) return spelled === name ? "edge" : "drop";
+  const rule = Object.hasOwn(NAMED, spelled) ? NAMED[spelled] : HOP_BY_HOP.has(spelled) ? "drop" : undefined;
+  if (rule === undefined) return "pass";
+  return spelled === name ? rule : "drop";
+}
 
 /** The names a Connection header nominates, lower-case. */
 export const nominatedBy = (connection: string): string[] =>

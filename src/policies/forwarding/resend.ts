@@ -22,6 +22,6 @@ export function mayResend(facts: ResendFacts): boolean {
 }
 
 /** How long the next try may wait for headers: the per-try time only where another try could follow. */
-export function tryDeadlineMs(facts: { remainingMs: number; tryTimeoutMs: number; moreTries: boolean }): number {
+export function tryWaitMs(facts: { remainingMs: number; tryTimeoutMs: number; moreTries: boolean }): number {
   return facts.moreTries ? Math.min(facts.tryTimeoutMs, facts.remainingMs) : facts.remainingMs;
 }

@@ -4,13 +4,11 @@
 import type { Bindings } from "../../contracts/bindings.ts";
 import type { ConfigDocument, ConfigProblem } from "../../contracts/config.ts";
 import { compilePools } from "./compile-pools.ts";
-import { compileRoutes, exposedRoutes, SESSION_FRESHNESS_MS } from "./compile-routes.ts";
-import type { CompiledConfig } from "./compiled-config.ts";
+import { compileRoutes, exposedRoutes } from "./compile-routes.ts";
+import { CONFIG_FRESHNESS_MS, type CompiledConfig } from "./compiled-config.ts";
 import { Findings } from "./findings.ts";
 import { buildTable, rankRoutes } from "./route-table.ts";
 import { shadowWarnings } from "./shadow-warnings.ts";
-
-const CONFIG_FRESHNESS_MS = 2_000;
 
 export type CompileInput = {
   readonly version: number;
@@ -34,11 +32,9 @@ export function compileConfig({ version, document, bindings }: CompileInput): Co
   const config: CompiledConfig = {
     version,
     domain: document.domain,
-    sessionFreshnessMs: document.sessionFreshnessMs ?? SESSION_FRESHNESS_MS,
     configFreshnessMs: document.configFreshnessMs ?? CONFIG_FRESHNESS_MS,
     logSampleRate: document.log?.sampleRate ?? 1,
     pools,
-    routes: ranked.map(({ route }) => route),
     table: buildTable(ranked, document.domain),
   };
   return {

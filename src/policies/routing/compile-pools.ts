@@ -2,9 +2,10 @@
 
 import { type Bindings, DISCOVERY_MAX } from "../../contracts/bindings.ts";
 import type { ConfigDocument, InstanceConfig, PoolConfig } from "../../contracts/config.ts";
+import { adviseOnRetry } from "./advise-on-retry.ts";
 import type { CompiledInstance, CompiledPool, Target } from "./compiled-config.ts";
 import { isControlPath } from "./control-paths.ts";
-import type { Findings } from "./findings.ts";
+import type { Findings, Place } from "./findings.ts";
 
 /** Tries per request when nobody says otherwise; discovery tries every backend (R28) within the platform's 32 invocations per request. */
 const ATTEMPTS_DEFAULT = 3;
@@ -48,15 +49,19 @@ const attemptsOf = (pool: PoolConfig, instances: number): number =>
     pool.retry?.attempts ?? (pool.discover === undefined ? ATTEMPTS_DEFAULT : DISCOVERED_ATTEMPTS_MAX),
   );
 
-function adviseOnPool(pool: PoolConfig, place: readonly string[], findings: Findings): void {
+function adviseOnPool(pool: PoolConfig, place: Place, findings: Findings): void {
   if (pool.strategy !== undefined && pool.strategy !== "round-robin" && pool.strategy !== "least-connections") {
     findings.warn([...place, "strategy"], `${pool.strategy} is stored but behaves as round-robin`);
   }
   if (pool.health !== undefined) findings.warn([...place, "health"], "is stored, but nobody probes yet");
-  if (pool.retry?.profile === "client-backoff") {
-    findings.warn([...place, "retry", "profile"], "client-backoff is stored but behaves as failover");
+  adviseOnRetry(pool.retry, place, findings);
+  for (const [index, { weight = 1 }] of (pool.instances ?? []).entries()) {
+    if (weight !== 1) findings.warn([...place, "instances", index, "weight"], WEIGHT_IGNORED);
   }
 }
+
+/** Neither round-robin nor least-connections asks for it, and every other strategy behaves as round-robin. */
+const WEIGHT_IGNORED = "is stored, but instances count alike under the strategies there are";
 
 /** PREFIX_1 … PREFIX_100 as far as they are services, gaps allowed (R14, R16). None at all is no fault of the document (R18). */
 const discoverInstances = (prefix: string | undefined, bindings: Bindings): CompiledInstance[] =>
@@ -66,11 +71,7 @@ const discoverInstances = (prefix: string | undefined, bindings: Bindings): Comp
         .filter((binding) => bindings.get(binding) === "service")
         .map((binding) => ({ id: binding, weight: 1, target: { kind: "binding", binding, rpc: true }, features: [] }));
 
-function compileInstances(
-  instances: readonly InstanceConfig[],
-  pool: readonly string[],
-  around: Surroundings,
-): CompiledInstance[] {
+function compileInstances(instances: readonly InstanceConfig[], pool: Place, around: Surroundings): CompiledInstance[] {
   const seen = new Set<string>();
   return instances.flatMap((instance, index) => {
     const place = [...pool, "instances", index];
@@ -84,15 +85,11 @@ function compileInstances(
 }
 
 /** One instance, or none where it can't work: an instance whose key may not be sent is left out rather than called without. */
-function compileInstance(
-  instance: InstanceConfig,
-  place: readonly (string | number)[],
-  around: Surroundings,
-): CompiledInstance[] {
+function compileInstance(instance: InstanceConfig, place: Place, around: Surroundings): CompiledInstance[] {
   const keyIsFit = checkApiKey(instance.apiKeyEnv, [...place, "apiKeyEnv"], around);
   const target = compileTarget(instance, place, around);
   if (target === undefined || !keyIsFit) return [];
-  const { id, weight = 1, features = [], apiKeyEnv, region, type } = instance;
+  const { id, weight = 1, features = [], apiKeyEnv, region, type, name } = instance;
   return [
     {
       id,
@@ -102,11 +99,12 @@ function compileInstance(
       ...(apiKeyEnv !== undefined && { apiKeyEnv }),
       ...(region !== undefined && { region }),
       ...(type !== undefined && { type }),
+      ...(name !== undefined && { name }),
     },
   ];
 }
 
-function checkApiKey(name: string | undefined, place: readonly (string | number)[], around: Surroundings): boolean {
+function checkApiKey(name: string | undefined, place: Place, around: Surroundings): boolean {
   if (name === undefined) return true;
   if (!name.endsWith("_API_KEY") || OWN_SECRETS.has(name)) {
     around.findings.problem(place, "must end in _API_KEY and not be a secret of this plane");
@@ -120,7 +118,7 @@ function checkApiKey(name: string | undefined, place: readonly (string | number)
 
 function compileTarget(
   { binding, url, rpc = false }: InstanceConfig,
-  place: readonly (string | number)[],
+  place: Place,
   { bindings, findings }: Surroundings,
 ): Target | undefined {
   const refuse = (field: string, why: string): undefined => {

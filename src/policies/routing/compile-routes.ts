@@ -2,13 +2,14 @@
 // what would weaken a protection falls to the stricter reading.
 
 import type { ConfigDocument, RouteConfig } from "../../contracts/config.ts";
+import { adviseOnRetry } from "./advise-on-retry.ts";
 import type { CompiledPool, CompiledRoute } from "./compiled-config.ts";
 import { isControlPath } from "./control-paths.ts";
 import type { Findings } from "./findings.ts";
 import { type HostPattern, type PathPattern, parseHost, parsePath, type Unusable } from "./route-patterns.ts";
 
 /** Ships with the plane and may be named by any route. */
-export const BUILT_IN_LIMITS = [
+const BUILT_IN_LIMITS = [
   "health",
   "metrics",
   "admin",
@@ -20,7 +21,7 @@ export const BUILT_IN_LIMITS = [
   "workspace-sessions",
 ];
 
-export const SESSION_FRESHNESS_MS = 1_000;
+const SESSION_FRESHNESS_MS = 1_000;
 const TIMEOUT_MS = 60_000;
 const TRY_TIMEOUT_MS = 15_000;
 const IDLE_TIMEOUT_MS = 60_000;
@@ -51,6 +52,7 @@ export function compileRoutes(context: RouteContext): Candidate[] {
       findings.problem(["routes", position, "id"], `"${route.id}" is already the id of another route`);
     ids.add(route.id);
     checkLimits(route, position, { limits, findings });
+    adviseOnRetry(route.retry, ["routes", position], findings);
     const candidate = compileRoute(route, position, context);
     if (candidate === undefined) return [];
     const key = distinction(candidate);

@@ -15,6 +15,8 @@ export type CompiledInstance = {
   readonly apiKeyEnv?: string;
   readonly region?: string;
   readonly type?: string;
+  /** For people (L69). */
+  readonly name?: string;
   readonly features: readonly string[];
 };
 
@@ -78,13 +80,14 @@ export type PathTable = {
   readonly any: readonly CompiledRoute[];
 };
 
+/** Where a document does not say, and until one is known. */
+export const CONFIG_FRESHNESS_MS = 2_000;
+
 export type CompiledConfig = {
   readonly version: number;
   readonly domain: string | undefined;
-  readonly sessionFreshnessMs: number;
   readonly configFreshnessMs: number;
   readonly logSampleRate: number;
   readonly pools: ReadonlyMap<string, CompiledPool>;
-  readonly routes: readonly CompiledRoute[];
   readonly table: RouteTable;
 };

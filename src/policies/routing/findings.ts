@@ -3,7 +3,8 @@
 import type { ConfigProblem } from "../../contracts/config.ts";
 import { pathTo } from "../../contracts/problems.ts";
 
-type Place = readonly (string | number)[];
+/** The keys that lead to a field, outermost first. */
+export type Place = readonly (string | number)[];
 
 export class Findings {
   readonly problems: ConfigProblem[] = [];

@@ -1,7 +1,7 @@
-// Base64url without padding (RFC 4648 §5), in both directions, with what every runtime has.
+// Base64url without padding (RFC 4648 §5), with what every runtime has.
 
 /** 3 bytes become 4 characters; the result is the only spelling we accept back. */
-export const toBase64url = (bytes: Uint8Array): string =>
+const toBase64url = (bytes: Uint8Array): string =>
   btoa(String.fromCharCode(...bytes))
     .replaceAll("+", "-")
     .replaceAll("/", "_")

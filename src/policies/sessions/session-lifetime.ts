@@ -1,5 +1,6 @@
 // When a session lives, ends and is forgotten, and when its activity is worth a row.
 
+import { DAY_MS } from "../../contracts/bounded-count.ts";
 import type { RefusalCode } from "../../contracts/refusals.ts";
 
 /** The facts of a session that its end depends on; times are epoch ms. */
@@ -11,8 +12,8 @@ export type Lifetime = {
 };
 
 /** M21: 24 h since the last activity; and never more than 30 days in all. */
-export const IDLE_TTL_MS = 86_400_000;
-export const ABSOLUTE_TTL_MS = 30 * 86_400_000;
+export const IDLE_TTL_MS = DAY_MS;
+export const ABSOLUTE_TTL_MS = 30 * DAY_MS;
 
 /** A row per request would cost more than the request. */
 const ACTIVITY_RESOLUTION_MS = 60_000;

@@ -1,10 +1,13 @@
 // What is told of an instance never holds a secret.
 
 import { describe, expect, it } from "vitest";
-import { describeTarget, listInstance, rosterOf } from "../../../src/policies/balancing/describe-instance.ts";
+import { listInstance, rosterOf } from "../../../src/policies/balancing/describe-instance.ts";
+import type { Target } from "../../../src/policies/routing/compiled-config.ts";
 import { instanceOf, poolOf } from "./isolate-calls.ts";
 
-describe("describeTarget", () => {
+const described = (target: Target) => listInstance({ ...instanceOf("api-1"), target }, undefined).target;
+
+describe("the target of an instance", () => {
   it.each([
     ["binding:API", { kind: "binding", binding: "API", rpc: false }],
     ["rpc:API", { kind: "binding", binding: "API", rpc: true }],
@@ -14,11 +17,11 @@ describe("describeTarget", () => {
     ["https://api.test", { kind: "url", base: "https://user:hunter2@api.test" }],
     ["https://api.test/x", { kind: "url", base: "HTTPS://user:hun@ter2@api.test/x" }],
   ] as const)("is %s", (expected, target) => {
-    expect(describeTarget(target).toLowerCase()).toBe(expected.toLowerCase());
+    expect(described(target).toLowerCase()).toBe(expected.toLowerCase());
   });
 
   it("is cut to 256 characters, so that a thousand instances fit one row", () => {
-    expect(describeTarget({ kind: "url", base: `https://${"a".repeat(2_000)}` })).toHaveLength(256);
+    expect(described({ kind: "url", base: `https://${"a".repeat(2_000)}` })).toHaveLength(256);
   });
 });
 
@@ -26,6 +29,7 @@ describe("listInstance", () => {
   const instance = {
     ...instanceOf("api-1"),
     apiKeyEnv: "API_KEY",
+    name: "Oracle Primary",
     region: "US Chicago",
     type: "worker",
     features: ["WebSocket"],
@@ -34,6 +38,7 @@ describe("listInstance", () => {
   it("tells what an operator needs, and not where the key is", () => {
     expect(listInstance(instance, { "api-1": 3 })).toEqual({
       id: "api-1",
+      name: "Oracle Primary",
       target: "binding:api-1",
       weight: 1,
       region: "US Chicago",

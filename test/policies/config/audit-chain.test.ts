@@ -1,3 +1,5 @@
+// The audit log's hash chain: what verifies, and which row is named when something was changed.
+
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import {
@@ -6,7 +8,6 @@ import {
   chainHash,
   concludeChain,
   followChain,
-  GENESIS,
   type Link,
   startAt,
 } from "../../../src/policies/config/audit-chain.ts";
@@ -21,6 +22,7 @@ const entry = (seq: number): AuditEntry => ({
   detail: '{"a":1}',
   eventId: null,
 });
+const GENESIS: Link = { seq: 0, hash: "0".repeat(64) };
 const chainOf = (count: number): ChainedEntry[] => {
   const rows: ChainedEntry[] = [];
   for (let seq = 1; seq <= count; seq++) {

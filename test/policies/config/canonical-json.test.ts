@@ -1,3 +1,5 @@
+// One text for every document that says the same, in whatever order its keys stand.
+
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { canonicalJson } from "../../../src/policies/config/canonical-json.ts";

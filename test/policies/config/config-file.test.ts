@@ -1,3 +1,5 @@
+// CONFIG_FILE as text, and when the file of a start is due: a restart never reverts what was changed since.
+
 import { describe, expect, it } from "vitest";
 import { isFileDue, readConfigFile } from "../../../src/policies/config/config-file.ts";
 

@@ -1,3 +1,5 @@
+// What a document may not be before anybody looks at its fields: too deep, or with keys that are no data.
+
 import { describe, expect, it } from "vitest";
 import { DEPTH_MAX, foreignKeys, isTooDeep } from "../../../src/policies/config/json-shape.ts";
 

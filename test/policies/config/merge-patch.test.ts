@@ -1,3 +1,5 @@
+// RFC 7396 by its own appendix, and that no key of a patch can reach what every object inherits.
+
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { mergePatch } from "../../../src/policies/config/merge-patch.ts";

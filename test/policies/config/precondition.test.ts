@@ -1,3 +1,5 @@
+// If-Match and If-None-Match as clients write them: which of them name a version.
+
 import { describe, expect, it } from "vitest";
 import { namesVersion, versionTag } from "../../../src/policies/config/precondition.ts";
 

@@ -1,3 +1,5 @@
+// A whole document as it is sent in: answered as it will be stored, or refused with every fault at its place.
+
 import { describe, expect, it } from "vitest";
 import type { BindingKind } from "../../../src/contracts/bindings.ts";
 import { DOCUMENT_BYTES_MAX, validateDocument } from "../../../src/policies/config/validate-document.ts";

@@ -1,3 +1,5 @@
+// Host and path as they were sent: one reading for matching and forwarding, and everything else refused.
+
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { rawPath, readAddress } from "../../../src/policies/forwarding/address.ts";

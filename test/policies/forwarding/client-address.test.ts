@@ -1,3 +1,5 @@
+// Whom the plane takes a request to come from, and how a caller's trace goes on.
+
 import { describe, expect, it } from "vitest";
 import { clientAddress } from "../../../src/policies/forwarding/client-address.ts";
 import { continueTrace } from "../../../src/policies/forwarding/trace-context.ts";

@@ -1,3 +1,5 @@
+// What becomes of a header by its name: what passes, what is read here, and what a client has no right to say.
+
 import { describe, expect, it } from "vitest";
 import { headerRule, nominatedBy } from "../../../src/policies/forwarding/header-rule.ts";
 

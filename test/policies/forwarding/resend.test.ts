@@ -1,6 +1,8 @@
+// Which requests may be sent again, and how long each try may take.
+
 import { describe, expect, it } from "vitest";
-import { endsAtHeaders } from "../../../src/policies/forwarding/release.ts";
-import { mayResend, RESEND_BODY_BYTES_MAX, tryDeadlineMs } from "../../../src/policies/forwarding/resend.ts";
+import { endsAtHeaders } from "../../../src/policies/forwarding/ends-at-headers.ts";
+import { mayResend, RESEND_BODY_BYTES_MAX, tryWaitMs } from "../../../src/policies/forwarding/resend.ts";
 
 const get = { method: "GET", hasIdempotencyKey: false, routeAllows: false, hasBody: false, contentLength: undefined };
 
@@ -26,11 +28,11 @@ describe("mayResend", () => {
   });
 });
 
-describe("tryDeadlineMs", () => {
+describe("tryWaitMs", () => {
   it("bounds a try by the per-try time only while another could follow", () => {
-    expect(tryDeadlineMs({ remainingMs: 60_000, tryTimeoutMs: 15_000, moreTries: true })).toBe(15_000);
-    expect(tryDeadlineMs({ remainingMs: 60_000, tryTimeoutMs: 15_000, moreTries: false })).toBe(60_000);
-    expect(tryDeadlineMs({ remainingMs: 9, tryTimeoutMs: 15_000, moreTries: true })).toBe(9);
+    expect(tryWaitMs({ remainingMs: 60_000, tryTimeoutMs: 15_000, moreTries: true })).toBe(15_000);
+    expect(tryWaitMs({ remainingMs: 60_000, tryTimeoutMs: 15_000, moreTries: false })).toBe(60_000);
+    expect(tryWaitMs({ remainingMs: 9, tryTimeoutMs: 15_000, moreTries: true })).toBe(9);
   });
 });
 

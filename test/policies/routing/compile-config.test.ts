@@ -1,8 +1,11 @@
+// What a document becomes: the problems that refuse it, the warnings that do not, and what the data plane gets to read.
+
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import type { BindingKind } from "../../../src/contracts/bindings.ts";
 import { ConfigDocument } from "../../../src/contracts/config.ts";
 import { compileConfig } from "../../../src/policies/routing/compile-config.ts";
+import type { CompiledConfig, CompiledRoute } from "../../../src/policies/routing/compiled-config.ts";
 
 const BINDINGS: [string, BindingKind][] = [
   ["APP", "service"],
@@ -18,6 +21,12 @@ const BINDINGS: [string, BindingKind][] = [
 const compile = (document: unknown) =>
   compileConfig({ version: 3, document: v.parse(ConfigDocument, document), bindings: new Map(BINDINGS) });
 const problemsOf = (document: unknown) => compile(document).problems.map(({ path }) => path);
+/** In the order in which they are tried. */
+const routesOf = ({ table }: CompiledConfig): CompiledRoute[] => {
+  const tables = [table.anyHost, ...table.exactHosts.values(), ...table.wildcardHosts.values()];
+  const listed = tables.flatMap(({ exact, prefixes, any }) => [...exact.values(), ...prefixes.values(), any].flat());
+  return [...new Set(listed)].toSorted((a, b) => a.rank - b.rank);
+};
 const warningsOf = (document: unknown) => compile(document).warnings.map(({ path }) => path);
 
 const app = { instances: [{ id: "a", binding: "APP" }] };
@@ -80,8 +89,15 @@ describe("an instance", () => {
     expect(compile(withInstance(instance)).config.pools.get("p")?.instances).toEqual([]);
   });
 
-  it("keeps weight, region, type, features and the name of its key", () => {
-    const details = { weight: 2, region: "US", type: "oracle", features: ["SSE"], apiKeyEnv: "BACKEND_API_KEY" };
+  it("keeps weight, region, type, name, features and the variable of its key", () => {
+    const details = {
+      weight: 1,
+      region: "US",
+      type: "oracle",
+      name: "A",
+      features: ["SSE"],
+      apiKeyEnv: "BACKEND_API_KEY",
+    };
     const { config, warnings } = compile(withInstance({ binding: "APP", ...details }));
     expect(config.pools.get("p")?.instances[0]).toMatchObject({ id: "a", ...details });
     expect(warnings).toEqual([]);
@@ -146,9 +162,15 @@ describe("a pool", () => {
 
   it("that is exposed brings its route along", () => {
     const { config } = compile({ pools: { api: { ...app, exposed: true }, other: app } });
-    expect(config.routes.map(({ id, path, stripLength }) => [id, path, stripLength])).toEqual([
+    expect(routesOf(config).map(({ id, path, stripLength }) => [id, path, stripLength])).toEqual([
       ["exposed:api", "/api/*", 0],
     ]);
+  });
+
+  it("is warned of weights, which no strategy there is asks for; 1 says nothing new", () => {
+    const weighing = (weight: number) => withInstance({ binding: "APP", weight });
+    expect(warningsOf(weighing(2))).toEqual(["pools.p.instances[0].weight"]);
+    expect(warningsOf(weighing(1))).toEqual([]);
   });
 
   it("is warned of a strategy, health checks or a retry profile that do nothing yet", () => {
@@ -157,6 +179,8 @@ describe("a pool", () => {
     expect(warningsOf({ pools: { p: { ...app, retry: { profile: "client-backoff" } } } })).toEqual([
       "pools.p.retry.profile",
     ]);
+    expect(warningsOf(withRoutes({ retry: { profile: "client-backoff" } }))).toEqual(["routes[0].retry.profile"]);
+    expect(warningsOf(withRoutes({ retry: { profile: "failover" } }))).toEqual([]);
     for (const strategy of ["round-robin", "least-connections"]) {
       const { config, warnings } = compile({ pools: { p: { ...app, strategy } } });
       expect([config.pools.get("p")?.strategy, warnings]).toEqual([strategy, []]);
@@ -169,7 +193,7 @@ describe("tries per request", () => {
   const attempts = (instances: number, pool: object = {}, route: object = {}) => {
     const many = Array.from({ length: instances }, (_, index) => ({ id: `i${index}`, binding: "APP" }));
     const document = { pools: { p: { instances: many, ...pool } }, routes: [{ id: "r", pool: "p", ...route }] };
-    return compile(document).config.routes[0]?.attemptsMax;
+    return routesOf(compile(document).config)[0]?.attemptsMax;
   };
 
   it("are 3 unless somebody says otherwise, the route before the pool, and never more than instances", () => {
@@ -260,7 +284,7 @@ describe("a route", () => {
   ])("%j can't be told from %j", (one, other) => {
     const document = withRoutes(one, other);
     expect(problemsOf(document)).toEqual(["routes[1]"]);
-    expect(compile(document).config.routes.map(({ id }) => id)).toEqual(["r0"]);
+    expect(routesOf(compile(document).config).map(({ id }) => id)).toEqual(["r0"]);
   });
 
   it.each<[object, object]>([
@@ -278,7 +302,7 @@ describe("a route", () => {
   });
 
   it("has defaults", () => {
-    const [route] = compile(withRoutes({})).config.routes;
+    const [route] = routesOf(compile(withRoutes({})).config);
     expect(route).toMatchObject({
       auth: "optional",
       priority: 0,
@@ -304,7 +328,7 @@ describe("a route", () => {
         { id: "b", pool: "p", sessionFreshnessMs: 0, retry: { nonIdempotent: false } },
       ],
     };
-    const [a, b] = compile(document).config.routes;
+    const [a, b] = routesOf(compile(document).config);
     expect(a).toMatchObject({
       sessionFreshnessMs: 250,
       tryTimeoutMs: 5_000,
@@ -316,7 +340,7 @@ describe("a route", () => {
 
   it("relays sockets where they must be cut or counted, and passes them elsewhere", () => {
     const mode = (route: object, pool: object = {}) =>
-      compile({ pools: { p: { ...app, ...pool } }, routes: [{ id: "r", pool: "p", ...route }] }).config.routes[0]
+      routesOf(compile({ pools: { p: { ...app, ...pool } }, routes: [{ id: "r", pool: "p", ...route }] }).config)[0]
         ?.webSocket;
     const least = { strategy: "least-connections" };
     expect([mode({}), mode({ auth: "none" }), mode({ auth: "optional" })]).toEqual(["pass", "pass", "pass"]);
@@ -340,7 +364,7 @@ describe("a document that a deployment made unfit", () => {
     };
     const { config, problems } = compile(document);
     expect(problems.map(({ path }) => path)).toEqual(["pools.gone.instances[0].binding"]);
-    expect(config.routes.map(({ id, pool }) => [id, pool.instances.length])).toEqual([
+    expect(routesOf(config).map(({ id, pool }) => [id, pool.instances.length])).toEqual([
       ["a", 0],
       ["b", 1],
     ]);
@@ -348,11 +372,10 @@ describe("a document that a deployment made unfit", () => {
 
   it("compiles to nothing when it is empty", () => {
     const { config, problems, warnings } = compile({});
-    expect([config.routes, problems, warnings]).toEqual([[], [], []]);
+    expect([routesOf(config), problems, warnings]).toEqual([[], [], []]);
     expect(config).toMatchObject({
       version: 3,
       domain: undefined,
-      sessionFreshnessMs: 1_000,
       configFreshnessMs: 2_000,
       logSampleRate: 1,
     });

@@ -1,3 +1,5 @@
+// Which paths are reserved for the control surface, and which only look like it.
+
 import { describe, expect, it } from "vitest";
 import { isControlPath } from "../../../src/policies/routing/control-paths.ts";
 

@@ -1,3 +1,5 @@
+// Which route a request takes: document 000 row by row on the example configuration, and the table against a slow model.
+
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { parse } from "jsonc-parser";

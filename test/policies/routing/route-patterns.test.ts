@@ -1,3 +1,5 @@
+// Host and path patterns: what can be written, what cannot, and what each comes to.
+
 import { describe, expect, it } from "vitest";
 import { loopbackAliases, parseHost, parsePath, segmentCount } from "../../../src/policies/routing/route-patterns.ts";
 

@@ -2,9 +2,10 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fromBase64url, toBase64url } from "../../../src/policies/sessions/base64url.ts";
+import { fromBase64url } from "../../../src/policies/sessions/base64url.ts";
 import { parseSessionKeys } from "../../../src/policies/sessions/session-keys.ts";
 
+const toBase64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 const key = (byte: number, length = 32) => toBase64url(new Uint8Array(length).fill(byte));
 
 describe("session keys", () => {

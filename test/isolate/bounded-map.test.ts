@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { BoundedMap } from "../../../src/isolate/bounded-map.ts";
+import { BoundedMap } from "../../src/isolate/bounded-map.ts";
 
 describe("a bounded map", () => {
   it("past its number of entries forgets the older half and says which", () => {

@@ -3,7 +3,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { LeaseCall, LeaseReply } from "../../src/contracts/registry.ts";
-import { PoolLeases, type Selection } from "../../src/isolate/pool-leases.ts";
+import { PoolLeases, type Selection } from "../../src/isolate/pools/pool-leases.ts";
 import { callRegistry } from "../../src/objects.ts";
 import { answerLeaseCall } from "../../src/policies/balancing/answer-lease-call.ts";
 import { openBooks } from "../../src/policies/balancing/registry-books.ts";
@@ -246,11 +246,11 @@ describe("least-connections", () => {
   it("forgets, with the next snapshot, whom it chose for requests that never began", async () => {
     const clock = { nowMs: 1_000_000 };
     const one = isolate({ ...registryOn(clock), pool: leastConnections, clock });
-    const { counter } = await one.choose();
-    expect(counter.promised).toBe(1);
+    const { slot } = await one.choose();
+    expect(slot.promised).toBe(1);
     clock.nowMs += 1_000;
     await one.choose();
-    expect(counter).toMatchObject({ promised: 0, inFlight: 0 });
+    expect(slot).toMatchObject({ promised: 0, inFlight: 0 });
   });
 
   it("costs a busy isolate no more than its reports", async () => {
@@ -284,7 +284,7 @@ describe("in-flight", () => {
     one.leases.begin(selection);
     one.leases.end(selection, one.ctx);
     one.leases.end(selection, one.ctx);
-    expect(selection.counter.inFlight).toBe(0);
+    expect(selection.slot.inFlight).toBe(0);
   });
 
   it("of a long stream is reported every five seconds until it ends", async () => {
@@ -336,7 +336,7 @@ describe("in-flight", () => {
     const one = isolate(registry);
     const selection = await one.choose();
     one.leases.begin(selection);
-    one.leases.passedSocket(selection, one.ctx);
+    one.leases.passedSocket(one.ctx);
     one.leases.end(selection, one.ctx);
     await one.over();
     await one.serve();
@@ -491,7 +491,7 @@ describe("another configuration", () => {
     one.leases.bind(poolOf("api", ["y", old.instance.id]), 2, 0);
     const now = [await one.choose(), await one.choose(), await one.choose()];
     expect(new Set(now.map(({ instance }) => instance.id))).toEqual(new Set(["y", old.instance.id]));
-    expect(now.find(({ instance }) => instance.id === old.instance.id)?.counter).toBe(old.counter);
+    expect(now.find(({ instance }) => instance.id === old.instance.id)?.slot).toBe(old.slot);
     one.leases.end(old, one.ctx);
     await one.over();
     expect(await registry.status()).toMatchObject({ rosterVersion: 2, configVersion: 2, inFlight: {} });

@@ -1,9 +1,9 @@
 // The isolate's copy of the revocation log: a cursor into one replica, and whom to tell of what changed.
 // Keeps no entries: a change is acted on when it arrives. Used by session-snapshots.ts only.
 
-import type { ChangesSince } from "../contracts/session.ts";
-import { callRevocations, revocationReplicas } from "../objects.ts";
-import { type Access, type Held, Refreshed } from "./freshness.ts";
+import type { ChangesSince } from "../../contracts/session.ts";
+import { callRevocations, revocationReplicas } from "../../objects.ts";
+import { type Access, type Held, Refreshed } from "../refreshed.ts";
 
 export type LogListener = {
   /** Snapshots of this session taken before now are void. */

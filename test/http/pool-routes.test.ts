@@ -1,11 +1,9 @@
 // What operators read of pools, through the exported handler, after real requests; grouped by status.
 
-import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { beforeAll, describe, expect, it } from "vitest";
-import worker from "../../src/index.ts";
-import { readStatuses } from "../../src/routes/balancer.ts";
-import { poolOf } from "../policies/balancing/isolate-calls.ts";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import type { RegistryStatus } from "../../src/contracts/registry.ts";
+import { configure, jsonOf, send, sendAsAdmin } from "./send.ts";
 
 const DOCUMENT = {
   pools: {
@@ -22,25 +20,18 @@ const DOCUMENT = {
   routes: [{ id: "all", pool: "backends" }],
 };
 
-type Sent = { readonly method?: string; readonly body?: unknown; readonly secret?: string };
-type Answer = { readonly status: number; readonly text: string };
-
-/** Reads the answer to its end: an instance is busy until then. */
-async function send(path: string, { method = "GET", body, secret = env.ADMIN_SECRET }: Sent = {}): Promise<Answer> {
-  const ctx = createExecutionContext();
-  const headers = { "X-Admin-Secret": secret, Host: "localhost", "Content-Type": "application/json" };
-  const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
-  const response = await worker.fetch(new Request(`http://localhost${path}`, init), env, ctx);
-  const answer = { status: response.status, text: await response.text() };
-  await waitOnExecutionContext(ctx);
-  return answer;
-}
-
-const read = async (path: string): Promise<Record<string, unknown>> => JSON.parse((await send(path)).text);
+const read = async (path: string, vars?: { readonly [name: string]: unknown }) =>
+  jsonOf(await sendAsAdmin(path, vars && { vars }));
 
 beforeAll(async () => {
-  expect((await send("/api/super/config", { method: "PUT", body: DOCUMENT })).status).toBe(200);
+  await configure(DOCUMENT);
   for (let i = 0; i < 6; i++) expect((await send(`/page/${i}`)).status).toBe(200);
+  // The registry hears of the last request's end a moment later.
+  const heard = async () => {
+    const [backends] = (await read("/balancer/status")).pools as RegistryStatus[];
+    expect([backends?.used, backends?.inFlight]).toEqual([6, {}]);
+  };
+  await vi.waitFor(heard, { timeout: 5_000, interval: 20 });
 });
 
 describe("200", () => {
@@ -87,7 +78,7 @@ describe("200", () => {
   it("GET /balancer/status tells what each pool's registry issued, and of a pool nobody used that it issued nothing", async () => {
     const { pools } = await read("/balancer/status");
     expect(pools).toMatchObject([
-      { pool: "backends", strategy: "round-robin", used: 6, inFlight: {}, instances: [{}, {}] },
+      { pool: "backends", strategy: "round-robin", used: 6, instances: [{}, {}] },
       { pool: "api", strategy: "least-connections", issued: 0, rosterVersion: 0, instances: [] },
     ]);
   });
@@ -104,23 +95,26 @@ describe("200", () => {
 });
 
 describe("a registry that does not answer", () => {
-  /** The environment as it is, but with these pools' registries failing or silent. */
-  const envWith = (moods: { readonly [pool: string]: () => Promise<never> }): Env => {
-    const getByName = (name: string) => {
-      const status = moods[name.slice(name.indexOf(":") + 1)];
-      return status === undefined ? env.REGISTRY.getByName(name) : { status };
-    };
-    return { ...env, REGISTRY: { getByName } as unknown as Env["REGISTRY"] };
-  };
-  const pools = ["sound", "failing", "silent"].map((name) => poolOf(name, ["a"]));
+  /** The registries as they are, but that of one pool, which answers like this. */
+  const registryOf = (failing: string, status: () => Promise<never>) => ({
+    REGISTRY: {
+      getByName: (name: string) => (name.endsWith(`:${failing}`) ? { status } : env.REGISTRY.getByName(name)),
+    },
+  });
 
-  it("is reported as such and spoils nobody else's status", async () => {
-    const silent = new Promise<never>(() => undefined);
-    const broken = envWith({ failing: () => Promise.reject(new Error("down")), silent: () => silent });
-    expect(await readStatuses(broken, pools)).toMatchObject([
-      { pool: "sound", issued: 0 },
-      { pool: "failing", error: "object_unavailable" },
-      { pool: "silent", error: "object_unavailable" },
+  it.each<[string, () => Promise<never>]>([
+    ["fails", () => Promise.reject(new Error("down"))],
+    ["is silent", () => new Promise<never>(() => undefined)],
+  ])("and %s is reported as such, and spoils nobody else's status", async (_, status) => {
+    const vars = registryOf("api", status);
+    expect((await read("/balancer/status", vars)).pools).toMatchObject([
+      { pool: "backends", used: 6 },
+      { pool: "api", error: "object_unavailable" },
+    ]);
+    const { pools } = (await read("/admin/workers", vars)) as { pools: { instances: { inFlight: unknown }[] }[] };
+    expect(pools.map(({ instances }) => instances.map(({ inFlight }) => inFlight))).toEqual([
+      [0, 0],
+      [null, null],
     ]);
   });
 });
@@ -129,7 +123,7 @@ describe("401", () => {
   it.each(["/admin/workers", "/balancer/status", "/discovery/services"])(
     "GET %s without the admin secret",
     async (path) => {
-      const { status, text } = await send(path, { secret: "wrong" });
+      const { status, text } = await send(path, { headers: { "X-Admin-Secret": "wrong" } });
       expect(status).toBe(401);
       expect(text).not.toContain("backends");
     },

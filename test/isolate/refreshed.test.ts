@@ -1,8 +1,8 @@
-// The promise of src/isolate/freshness.ts, on a fake clock: bounded age while the source answers, last good when it does not.
+// The promise of src/isolate/refreshed.ts, on a fake clock: bounded age while the source answers, last good when it does not.
 
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type Access, type Held, Refreshed } from "../../../src/isolate/freshness.ts";
+import { type Access, type Held, Refreshed } from "../../src/isolate/refreshed.ts";
 
 type Load = { readonly known: number | undefined; readonly answer: (value: number) => void; readonly fail: () => void };
 

@@ -4,7 +4,7 @@ import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { mintCookie } from "../../src/http/cookies.ts";
-import { ANONYMOUS, type Identity } from "../../src/isolate/session-snapshots.ts";
+import { ANONYMOUS, type Identity } from "../../src/isolate/sessions/session-snapshots.ts";
 import { cookieOf, FRESHNESS_MS, isolate, openSession, sessionOf } from "./session-rig.ts";
 
 /** In the true future, so that no alarm fires by itself. */
@@ -120,7 +120,7 @@ describe("the revocation log", () => {
     const isolates = [isolate(), isolate()];
     const session = await openSession();
     for (const one of isolates) expect((await one.identify(cookieOf(session))).session).toBeDefined();
-    await sessionOf(session.name).revoke({ reason: "admin" });
+    await sessionOf(session.name).revoke();
     later(FRESHNESS_MS + 1);
     for (const one of isolates) expect(await one.identify(cookieOf(session))).toEqual(ANONYMOUS);
   });
@@ -129,7 +129,7 @@ describe("the revocation log", () => {
     const here = isolate();
     const session = await openSession();
     await here.identify(cookieOf(session));
-    await sessionOf(session.name).revoke({ reason: "admin" });
+    await sessionOf(session.name).revoke();
     later(FRESHNESS_MS * 0.75);
     const identity = here.identify(cookieOf(session));
     expect(isNow(identity) && identity.session?.name).toBe(session.name);
@@ -161,7 +161,7 @@ describe("the revocation log", () => {
     const here = isolate();
     const [mine, other] = [await openSession(), await openSession()];
     await here.identify(cookieOf(mine));
-    await sessionOf(other.name).revoke({ reason: "admin" });
+    await sessionOf(other.name).revoke();
     later(FRESHNESS_MS + 1);
     expect((await here.identify(cookieOf(mine))).session?.name).toBe(mine.name);
     expect(here.seen).toMatchObject({ reads: 1, logReads: 2 });
@@ -171,7 +171,7 @@ describe("the revocation log", () => {
     const here = isolate();
     const [mine, other] = [await openSession(), await openSession()];
     await here.identify(cookieOf(mine));
-    await sessionOf(other.name).revoke({ reason: "admin" });
+    await sessionOf(other.name).revoke();
     later(300_001);
     await runDurableObjectAlarm(env.REVOCATIONS.getByName("1:replica-0"));
     expect((await here.identify(cookieOf(mine))).session?.name).toBe(mine.name);
@@ -195,7 +195,7 @@ describe("the revocation log", () => {
     const session = await openSession();
     here.mood.log = "down";
     expect(await here.identify(cookieOf(session))).toMatchObject({ session: { name: session.name }, stale: false });
-    await sessionOf(session.name).revoke({ reason: "admin" });
+    await sessionOf(session.name).revoke();
     expect(await here.identify(cookieOf(session))).toEqual(ANONYMOUS);
     expect(here.seen.reads).toBe(2);
   });
@@ -205,12 +205,12 @@ describe("the revocation log", () => {
     const [session, other] = [await openSession(), await openSession()];
     const [first, second] = [0, 1].map((n) => env.REVOCATIONS.getByName(`1:replica-${n}`));
     const ahead = ((await first?.since(null))?.cursor ?? 0) + 2;
-    for (let i = 0; i < ahead; i++) await second?.publish({ name: "x", kind: "changed" });
+    for (let i = 0; i < ahead; i++) await second?.publish({ name: "x" });
     vi.spyOn(Math, "random").mockReturnValue(0.9);
     await here.identify(cookieOf(session));
     await here.identify(cookieOf(other));
-    await sessionOf(session.name).revoke({ reason: "admin" });
-    await first?.publish({ name: "x", kind: "changed" });
+    await sessionOf(session.name).revoke();
+    await first?.publish({ name: "x" });
     here.mood.log = { "1:replica-1": "down" };
     later(FRESHNESS_MS + 1);
     expect(await here.identify(cookieOf(session))).toEqual(ANONYMOUS);
@@ -227,7 +227,7 @@ describe("a session that is revoked while it is being read", () => {
     const early = here.identify(cookieOf(session));
     await vi.waitFor(() => expect(here.seen.readsHeld.length).toBe(1));
     here.mood.holdReads = false;
-    await sessionOf(session.name).revoke({ reason: "admin" });
+    await sessionOf(session.name).revoke();
     later(FRESHNESS_MS + 1);
     expect(await here.identify(cookieOf(session))).toEqual(ANONYMOUS);
     for (const release of here.seen.readsHeld) release();
@@ -249,7 +249,7 @@ describe("freshness 0", () => {
     const here = isolate();
     const session = await openSession();
     await here.identify(cookieOf(session));
-    await sessionOf(session.name).revoke({ reason: "admin" });
+    await sessionOf(session.name).revoke();
     expect(await here.identify(cookieOf(session), { freshnessMs: 0 })).toEqual(ANONYMOUS);
   });
 
@@ -424,7 +424,7 @@ describe("a clock that steps back", () => {
     const here = isolate();
     const session = await openSession();
     await here.identify(cookieOf(session));
-    await sessionOf(session.name).revoke({ reason: "admin" });
+    await sessionOf(session.name).revoke();
     later(-600);
     expect(await here.identify(cookieOf(session))).toEqual(ANONYMOUS);
     expect(here.seen).toMatchObject({ reads: 2, logReads: 2 });

@@ -1,11 +1,11 @@
 // An isolate's account with one pool's registry: what it holds, what it owes a report of, what it asks for next. Decides no request.
 // Used by PoolLeases only.
 
-import type { LeaseCall, Roster } from "../contracts/registry.ts";
-import { rosterOf } from "../policies/balancing/describe-instance.ts";
-import { fadeRecent, isPrefetchDue, positionsWanted } from "../policies/balancing/range-size.ts";
-import { isSameOrder } from "../policies/balancing/roster-order.ts";
-import type { CompiledPool } from "../policies/routing/compiled-config.ts";
+import type { LeaseCall, Roster } from "../../contracts/registry.ts";
+import { rosterOf } from "../../policies/balancing/describe-instance.ts";
+import { fadeRecent, isPrefetchDue, positionsWanted } from "../../policies/balancing/range-size.ts";
+import { isSameOrder } from "../../policies/balancing/roster-order.ts";
+import type { CompiledPool } from "../../policies/routing/compiled-config.ts";
 import type { Leased } from "./pool-line.ts";
 import { PoolRanges } from "./pool-ranges.ts";
 import { PoolSlots } from "./pool-slots.ts";

@@ -1,9 +1,10 @@
 // What an isolate knows of each instance of a pool: its own requests under way, the others' as last heard, recent failures.
-// Slots outlive a change of the roster by instance id, so a request ends on the counter it began on. Used by PoolLeases only.
+// Slots outlive a change of the roster by instance id, so a request ends on the slot it began on.
+// PoolAccount keeps them, PoolLeases chooses among them and counts on them.
 
-import { afterFailure } from "../policies/balancing/instance-availability.ts";
-import { hotThreshold, type SnapshotLoad } from "../policies/balancing/pick-by-snapshot.ts";
-import type { CompiledInstance } from "../policies/routing/compiled-config.ts";
+import { afterFailure } from "../../policies/balancing/instance-availability.ts";
+import { hotThreshold, type SnapshotLoad } from "../../policies/balancing/pick-by-snapshot.ts";
+import type { CompiledInstance } from "../../policies/routing/compiled-config.ts";
 
 export type PoolSlot = { -readonly [K in keyof SnapshotLoad]: SnapshotLoad[K] };
 

@@ -3,12 +3,14 @@
 // answers instead says so (`stale`). One load at a time, shared by all requests of the isolate.
 
 import { withDeadline } from "../deadline.ts";
+import { log } from "../log.ts";
 import { LatestTime } from "./latest-time.ts";
+import type { Lifetime } from "./lifetime.ts";
 
 /** What a request lends to the load it starts: its environment, its lifetime and its clock (epoch ms). */
 export type Access = {
   readonly env: Env;
-  readonly ctx: Pick<ExecutionContext, "waitUntil">;
+  readonly ctx: Lifetime;
   readonly nowMs: number;
 };
 
@@ -127,7 +129,7 @@ export class Refreshed<T> {
       if (this.#flight === flight) this.#held = held;
     } catch (error) {
       if (this.#flight === flight) this.#failedAtMs = this.#time.read();
-      console.warn({ level: "warn", msg: "refresh failed", value: this.#options.name, error: String(error) });
+      log("warn", "refresh failed", { value: this.#options.name, cause: String(error) });
     } finally {
       if (this.#flight === flight) this.#flight = undefined;
     }

@@ -1,13 +1,14 @@
 // An isolate's line to one pool's registry: one call at a time for all its requests, and peace for a registry that is down.
-// Knows nothing of what is said: PoolLeases composes and understands. No request waits longer than 500 ms.
+// Knows nothing of what is said: PoolAccount composes and hears. No request waits longer than WAIT_MS_MAX.
+// PoolLeases asks through it for requests, PoolReports tells through it without any.
 
-import type { LeaseCall, LeaseReply, Roster } from "../contracts/registry.ts";
-import { waitAtMost } from "../deadline.ts";
+import type { LeaseCall, LeaseReply, Roster } from "../../contracts/registry.ts";
+import { waitAtMost } from "../../deadline.ts";
+import { log } from "../../log.ts";
+import type { Lifetime } from "../lifetime.ts";
 
 export type Lease = (call: LeaseCall) => Promise<LeaseReply>;
 export type Leased = Extract<LeaseReply, { kind: "leased" }>;
-/** What a request lends to the work it starts. */
-export type Lifetime = Pick<ExecutionContext, "waitUntil">;
 
 export type LineOptions = {
   readonly lease: Lease;
@@ -130,7 +131,7 @@ export class PoolLine {
       }
       return this.#understand(flight, call, reply);
     } catch (error) {
-      console.warn(JSON.stringify({ level: "warn", msg: "registry did not answer", error: String(error) }));
+      log("warn", "registry did not answer", { cause: String(error) });
       this.#fail(flight);
       return { answered: false };
     } finally {

@@ -1,3 +1,5 @@
+// One tick for all slow requests: whom it wakes, whom it gives up, and that it outlives a request that is cut.
+
 import { describe, expect, it } from "vitest";
 import { SlowWatch, type Watched } from "../../src/isolate/slow-watch.ts";
 

@@ -2,10 +2,10 @@
 // Verified once per isolate and header, so a hot request costs one lookup. Forged cookies are not remembered: they must
 // not push out genuine ones. Used by session-snapshots.ts only.
 
-import { findText } from "../contracts/bindings.ts";
-import { firstGenuine } from "../http/cookies.ts";
-import { splitCookies } from "../policies/sessions/session-cookie.ts";
-import { BoundedMap } from "./bounded-map.ts";
+import { findText } from "../../contracts/bindings.ts";
+import { firstGenuine } from "../../http/cookies.ts";
+import { splitCookies } from "../../policies/sessions/session-cookie.ts";
+import { BoundedMap } from "../bounded-map.ts";
 
 /**
  * `name` is undefined when no cookie is genuine. `cookie` is the header without cookies of ours.

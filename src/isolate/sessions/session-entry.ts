@@ -1,9 +1,10 @@
 // One session as this isolate knows it, and the one read of it that all requests share.
 // Says what was answered and when it was asked; whether that may be used is decided elsewhere. Used by session-snapshots.ts.
 
-import { callSession } from "../objects.ts";
-import { calmUntil, type Remembered } from "../policies/sessions/snapshot-use.ts";
-import type { Access } from "./freshness.ts";
+import { log } from "../../log.ts";
+import { callSession } from "../../objects.ts";
+import { calmUntil, type Remembered } from "../../policies/sessions/snapshot-use.ts";
+import type { Access } from "../refreshed.ts";
 
 type Read = { readonly startedAt: number; readonly done: Promise<void> };
 
@@ -83,7 +84,7 @@ export class SessionEntry {
       await read.done;
     } catch (error) {
       this.#failedAt = Date.now();
-      console.warn({ level: "warn", msg: "session not read", session: this.name, error: String(error) });
+      log("warn", "session not read", { session: this.name, cause: String(error) });
     } finally {
       if (this.#read === read) this.#read = undefined;
     }

@@ -2,15 +2,16 @@
 // A snapshot counts only while the copy of the revocation log is within the caller's freshness bound; what the log names is
 // void at once. Never lets anyone in on doubt: with nothing to go by, the visitor is anonymous and the identity `stale`.
 
-import type { SessionSnapshot } from "../contracts/session.ts";
-import { callSession } from "../objects.ts";
-import { headerText } from "../policies/sessions/header-text.ts";
-import { earnCredit, FULL_CREDIT, spendOnReread } from "../policies/sessions/reread-budget.ts";
-import { mentionsSession } from "../policies/sessions/session-cookie.ts";
-import { snapshotUse } from "../policies/sessions/snapshot-use.ts";
-import { BoundedMap } from "./bounded-map.ts";
-import { withDeadline } from "../deadline.ts";
-import type { Access, Held } from "./freshness.ts";
+import type { SessionSnapshot } from "../../contracts/session.ts";
+import { withDeadline } from "../../deadline.ts";
+import { log } from "../../log.ts";
+import { callSession } from "../../objects.ts";
+import { headerText } from "../../policies/sessions/header-text.ts";
+import { earnCredit, FULL_CREDIT, spendOnReread } from "../../policies/sessions/reread-budget.ts";
+import { mentionsSession } from "../../policies/sessions/session-cookie.ts";
+import { snapshotUse } from "../../policies/sessions/snapshot-use.ts";
+import { BoundedMap } from "../bounded-map.ts";
+import type { Access, Held } from "../refreshed.ts";
 import { RevocationLog } from "./revocation-log.ts";
 import { SessionEntry, SILENT_AFTER_MS } from "./session-entry.ts";
 import { SessionVisitors, type Visitor as VisitorWith } from "./session-visitors.ts";
@@ -146,7 +147,7 @@ async function ask(visitor: Visitor, input: IdentifyInput): Promise<Identity> {
     const answer = await withDeadline(asking, FIRST_READ_WAIT_MS);
     return answer.ok ? signedIn(answer.value, visitor.cookie) : anonymous(visitor.cookie);
   } catch (error) {
-    console.warn({ level: "warn", msg: "session not read", session: visitor.name, error: String(error) });
+    log("warn", "session not read", { session: visitor.name, cause: String(error) });
     return anonymous(visitor.cookie, true);
   }
 }

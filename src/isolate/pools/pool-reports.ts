@@ -1,8 +1,9 @@
 // When an isolate reports to a pool's registry without being asked: soon after something happened, once for all requests of that time,
-// and every 5 s while requests are under way, so that they do not lapse there. Used by PoolLeases only.
+// and every KEEP_MS while requests are under way, so that they do not lapse there. Used by PoolLeases only.
 
-import type { Lifetime, PoolLine } from "./pool-line.ts";
-import { waitAtMost } from "../deadline.ts";
+import { waitAtMost } from "../../deadline.ts";
+import type { Lifetime } from "../lifetime.ts";
+import type { PoolLine } from "./pool-line.ts";
 
 export type ReportOptions = {
   readonly line: PoolLine;
@@ -12,7 +13,7 @@ export type ReportOptions = {
   readonly isBusy: () => boolean;
 };
 
-/** The registry forgets an isolate after 15 s of silence. */
+/** The registry forgets an isolate that was silent for ISOLATE_LAPSE_MS_MIN (lease-timing.ts): two reports may get lost. */
 const KEEP_MS = 5_000;
 const KEEP_ROUNDS_MAX = 180;
 /** A report this late is taken for lost with the request that was to make it. */

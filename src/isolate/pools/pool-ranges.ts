@@ -1,9 +1,9 @@
 // The cursor positions an isolate holds, and what it has to report of them. Never spends one after its time, nor one twice.
-// Used by PoolLeases only.
+// PoolAccount owns them, PoolLeases spends from them.
 
-import type { PositionRange, RangeReport } from "../contracts/registry.ts";
-import type { Availability, Barring } from "../policies/balancing/instance-availability.ts";
-import { spendPosition } from "../policies/balancing/spend-position.ts";
+import type { PositionRange, RangeReport } from "../../contracts/registry.ts";
+import type { Availability, Barring } from "../../policies/balancing/instance-availability.ts";
+import { spendPosition } from "../../policies/balancing/spend-position.ts";
 
 type HeldRange = PositionRange & {
   readonly askedAtMs: number;
@@ -17,7 +17,7 @@ type HeldRange = PositionRange & {
 
 export type LeasedRange = PositionRange & { readonly validMs: number };
 
-/** The registry reads at most 16; what is dropped here lapses there. */
+/** Below the REPORTS_MAX that the registry reads (answer-lease-call.ts); what is dropped here lapses there. */
 const RANGES_MAX = 12;
 
 export class PoolRanges {

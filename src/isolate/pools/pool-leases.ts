@@ -1,14 +1,15 @@
 // Picks an instance for each request from what a pool's registry has leased to this isolate: at once while that lasts, else after one
 // call shared by all who wait, else by itself. Counts what is under way. Called by the data plane.
 
-import { callRegistry } from "../objects.ts";
-import { type Barring, barringAt, scanAvailable } from "../policies/balancing/instance-availability.ts";
-import { isSnapshotUsable, pickBySnapshot } from "../policies/balancing/pick-by-snapshot.ts";
-import type { CompiledConfig, CompiledInstance, CompiledPool } from "../policies/routing/compiled-config.ts";
-import { forgetConfig } from "./config-snapshot.ts";
-import { LatestTime } from "./latest-time.ts";
+import { callRegistry } from "../../objects.ts";
+import { type Barring, barringAt, scanAvailable } from "../../policies/balancing/instance-availability.ts";
+import { isSnapshotUsable, pickBySnapshot } from "../../policies/balancing/pick-by-snapshot.ts";
+import type { CompiledConfig, CompiledInstance, CompiledPool } from "../../policies/routing/compiled-config.ts";
+import { forgetConfig } from "../config-snapshot.ts";
+import { LatestTime } from "../latest-time.ts";
+import type { Lifetime } from "../lifetime.ts";
 import { PoolAccount } from "./pool-account.ts";
-import { type Landing, type Lease, type Lifetime, PoolLine } from "./pool-line.ts";
+import { type Landing, type Lease, PoolLine } from "./pool-line.ts";
 import { PoolReports } from "./pool-reports.ts";
 import { failSlot, type PoolSlot, restoreSlot } from "./pool-slots.ts";
 
@@ -25,7 +26,7 @@ export type SelectScope = {
  */
 export type Selection = {
   readonly instance: CompiledInstance;
-  readonly counter: PoolSlot;
+  readonly slot: PoolSlot;
   readonly how: "only" | "range" | "snapshot" | "object" | "local";
   readonly ageMs: number;
 };
@@ -39,7 +40,7 @@ export type PoolLeasesOptions = {
   readonly clock: () => number;
 };
 
-/** So many calls may it take until a request that waits gets its position; it also waits 500 ms at most. */
+/** So many calls may it take until a request that waits gets its position; pool-line.ts bounds the time. */
 const ASKS_MAX = 8;
 
 export class PoolLeases {
@@ -71,12 +72,12 @@ export class PoolLeases {
     });
   }
 
-  /** Takes on the pool as configured now. What is under way goes on and ends on the counters it began on. */
+  /** Takes on the pool as configured now. What is under way goes on and ends on the slots it began on. */
   bind(pool: CompiledPool, configVersion: number, deployedAt: number): void {
     if (this.#account.bind(pool, configVersion, deployedAt)) this.#line.reset();
   }
 
-  /** Undefined when the pool has no instance that was not tried. Never rejects; a promise waits at most 500 ms for the registry. */
+  /** Undefined when the pool has no instance that was not tried. Never rejects; a promise waits at most WAIT_MS_MAX of pool-line.ts for the registry. */
   select(scope: SelectScope): Selection | Promise<Selection | undefined> | undefined {
     const nowMs = this.#time.see(scope.nowMs);
     const slots = this.#account.slots.all;
@@ -97,32 +98,32 @@ export class PoolLeases {
     return this.#locally(barring, nowMs);
   }
 
-  begin({ counter }: Selection): void {
-    counter.inFlight++;
-    if (counter.promised > 0) counter.promised--;
+  begin({ slot }: Selection): void {
+    slot.inFlight++;
+    if (slot.promised > 0) slot.promised--;
   }
 
-  end({ counter }: Selection, ctx: Lifetime): void {
-    if (counter.inFlight > 0) counter.inFlight--;
+  end({ slot }: Selection, ctx: Lifetime): void {
+    if (slot.inFlight > 0) slot.inFlight--;
     this.#reports.soon(ctx, this.#time.read());
   }
 
-  /** The instance is passed over from now on: for 1 s, doubling with each further failure up to 30 s. */
-  failed({ counter }: Selection, nowMs: number): void {
-    failSlot(counter, nowMs);
+  /** The instance is passed over from now on, for as long as afterFailure (instance-availability.ts) says. */
+  failed({ slot }: Selection, nowMs: number): void {
+    failSlot(slot, nowMs);
   }
 
-  succeeded({ counter }: Selection): void {
-    if (counter.failures !== 0) restoreSlot(counter);
+  succeeded({ slot }: Selection): void {
+    if (slot.failures !== 0) restoreSlot(slot);
   }
 
   /** A WebSocket passed through is told apart from what is in flight, for its end will not be seen. */
-  passedSocket(_selection: Selection, ctx: Lifetime): void {
+  passedSocket(ctx: Lifetime): void {
     this.#account.uncounted++;
     this.#reports.soon(ctx, this.#time.read());
   }
 
-  /** Reports about every 5 s until `work` settles, so that a long stream does not lapse in the registry. */
+  /** Reports every KEEP_MS of pool-reports.ts until `work` settles, so that a long stream does not lapse in the registry. */
   renewWhile(work: Promise<unknown>, ctx: Lifetime): void {
     this.#reports.renewWhile(work, ctx);
   }
@@ -154,7 +155,7 @@ export class PoolLeases {
   #granted(landing: Landing, nowMs: number): Selection | undefined {
     const slot = landing.pick === undefined ? undefined : this.#account.slots.find(landing.pick);
     landing.pick = undefined;
-    return slot && { instance: slot.instance, counter: slot, how: "object", ageMs: nowMs - this.#account.snapshotAtMs };
+    return slot && { instance: slot.instance, slot, how: "object", ageMs: nowMs - this.#account.snapshotAtMs };
   }
 
   #fromLease(barring: Barring, nowMs: number): Selection | undefined {
@@ -177,8 +178,8 @@ export class PoolLeases {
   }
 
   #chosen(at: number, how: Selection["how"], ageMs: number): Selection | undefined {
-    const counter = this.#account.slots.all[at];
-    return counter && { instance: counter.instance, counter, how, ageMs };
+    const slot = this.#account.slots.all[at];
+    return slot && { instance: slot.instance, slot, how, ageMs };
   }
 
   #forgetTimes(nowMs: number): void {
@@ -190,7 +191,7 @@ export class PoolLeases {
 
 /** Requests that waited together choose one after another, before any of them begins: each must see what the others chose. */
 const promise = (selection: Selection): Selection => {
-  selection.counter.promised++;
+  selection.slot.promised++;
   return selection;
 };
 

@@ -3,7 +3,7 @@
 import { env } from "cloudflare:workers";
 import type { OpenSession } from "../../src/contracts/session.ts";
 import { mintCookie } from "../../src/http/cookies.ts";
-import { type IdentifyInput, type Identity, SessionSnapshots } from "../../src/isolate/session-snapshots.ts";
+import { type IdentifyInput, type Identity, SessionSnapshots } from "../../src/isolate/sessions/session-snapshots.ts";
 
 export const FRESHNESS_MS = 1_000;
 

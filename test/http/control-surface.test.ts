@@ -1,0 +1,131 @@
+// What holds for every path of the control surface, whatever route is configured: it is reserved, known or 404, and its faults stay inside.
+
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { isControlPath } from "../../src/policies/routing/control-paths.ts";
+import router from "../../src/router.ts?raw";
+import { configure, downObject, jsonOf, send, sendAsAdmin } from "./send.ts";
+
+/** Every pattern the router knows, from its own screen. */
+const PATTERNS = [...router.matchAll(/^ {2}\.(get|post|put|patch|delete|all)\("(\/[^"]+)"/gm)].map(
+  ([, method = "", pattern = ""]) => ({ method: method.toUpperCase(), path: pattern.replaceAll(/:\w+|\*/g, "x") }),
+);
+const ROUTES = PATTERNS.filter(({ method }) => method !== "ALL");
+
+const lines: string[] = [];
+beforeAll(async () => {
+  await configure({
+    pools: { app: { exposed: true, instances: [{ id: "app", binding: "AUTH_APP" }] } },
+    routes: [
+      { id: "everything", pool: "app" },
+      { id: "first", host: "console.example", pool: "app", priority: 1_000 },
+    ],
+  });
+});
+beforeEach(() => {
+  lines.length = 0;
+  for (const level of ["log", "info", "warn", "error"] as const)
+    vi.spyOn(console, level).mockImplementation((line: unknown) => void lines.push(String(line)));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const withSecret = (path: string) => sendAsAdmin(path, { method: "POST", body: {} });
+
+describe("every path of the router", () => {
+  it("is found: none is written in a way that this test overlooks", () => {
+    expect(ROUTES.length).toBeGreaterThanOrEqual(19);
+    expect(PATTERNS.length).toBe(router.match(/^ {2}\.\w+\(/gm)?.length);
+  });
+
+  it.each(PATTERNS)("$method $path is reserved", ({ path }) => {
+    expect(isControlPath(path)).toBe(true);
+  });
+
+  it.each(ROUTES)("$method $path never reaches a backend, on any host", async ({ method, path }) => {
+    for (const host of ["localhost", "console.example"]) {
+      const answer = await send(`http://${host}${path}`, { method });
+      expect(answer.text).not.toContain('"app"');
+      expect([200, 401]).toContain(answer.status);
+    }
+  });
+
+  it.each(ROUTES)("$path answers a method it does not know with 405 and those it knows", async ({ method, path }) => {
+    const answer = await sendAsAdmin(path, { method: "OPTIONS" });
+    expect([answer.status, jsonOf(answer).code]).toEqual([405, "method_not_allowed"]);
+    expect(answer.headers.get("Allow")?.split(", ")).toContain(method);
+  });
+
+  it.each(ROUTES.filter(({ path }) => !/^\/(health|version|api\/session)/.test(path)))(
+    "$method $path needs the admin secret",
+    async ({ method, path }) => {
+      const answer = await send(path, { method });
+      expect([answer.status, jsonOf(answer).code]).toEqual([401, "admin_unauthorized"]);
+    },
+  );
+});
+
+describe("a reserved path without a route", () => {
+  it.each([
+    "/api/super/x",
+    "/api/super",
+    "/admin/x",
+    "/balancer/x",
+    "/discovery/x",
+    "/metrics",
+    "/api/sessions",
+    "/api/session/x",
+  ])("%s is 404 and never traffic", async (path) => {
+    const answer = await withSecret(path);
+    expect([answer.status, jsonOf(answer).code]).toEqual([404, "not_found"]);
+  });
+
+  it.each(["/api/super/x", "/admin/x", "/balancer/x", "/discovery/x"])("%s says so to operators only", async (path) => {
+    expect((await send(path)).status).toBe(401);
+  });
+
+  it("its twin beside the reserved ones is traffic", async () => {
+    for (const path of ["/api/superb", "/administrator", "/api/chat", "/metric"])
+      expect(jsonOf(await send(path)).app).toBe("motr-auth");
+  });
+});
+
+describe("HEAD", () => {
+  it("is GET without a body, under one request id", async () => {
+    const answer = await sendAsAdmin("/api/super/config", { method: "HEAD" });
+    expect([answer.status, answer.text]).toEqual([200, ""]);
+    expect(answer.headers.get("ETag")).toMatch(/^"\d+"$/);
+    expect(lines.join("\n")).toContain(answer.headers.get("X-Request-Id"));
+  });
+});
+
+describe("a fault", () => {
+  const failing = (error: Error) => ({ CONTROL: downObject(error) });
+  const ask = (error: Error) => sendAsAdmin("/api/super/audit", { vars: failing(error) });
+
+  it("is 500 without its message, which the log has", async () => {
+    const answer = await ask(new Error("the inner workings"));
+    expect([answer.status, jsonOf(answer).code]).toEqual([500, "internal_error"]);
+    expect(answer.text).not.toContain("inner workings");
+    expect(
+      lines.some((line) => line.includes("the inner workings") && line.includes(String(jsonOf(answer).requestId))),
+    ).toBe(true);
+  });
+
+  it.each(["retryable", "overloaded"])("that the platform calls %s is 503", async (flag) => {
+    const answer = await ask(Object.assign(new Error("the inner workings"), { [flag]: true }));
+    expect([answer.status, jsonOf(answer).code]).toEqual([503, "object_unavailable"]);
+    expect(answer.text).not.toContain("inner workings");
+  });
+});
+
+describe("the log", () => {
+  it("has one line per call, without the query and without a secret", async () => {
+    const headers = { "X-Request-Id": "control-0001" };
+    await sendAsAdmin("/api/super/audit?limit=7", { headers });
+    const written = lines.filter((line) => line.includes("control-0001"));
+    expect(written).toHaveLength(1);
+    expect(JSON.parse(written[0] ?? "")).toMatchObject({ msg: "request", path: "/api/super/audit", status: 200 });
+    expect(written[0]).not.toMatch(/limit|test-admin-secret/);
+  });
+});
