@@ -30,6 +30,12 @@ const PAGES = new Set([401, 403, 404, 429, 502, 503, 504]);
 /** Document 001's refusals: exactly their text and nothing else (R18, R31). */
 const PLAIN: ReadonlySet<RefusalCode> = new Set(["no_backend_discovered", "all_backends_failed"]);
 
+/** What a 401 must name (RFC 9110 §11.6.1). The second is no registered scheme, so no browser asks for a password. */
+const CHALLENGES: { readonly [code in RefusalCode]?: string } = {
+  admin_unauthorized: 'Bearer realm="signalbox"',
+  unauthenticated: 'Session realm="signalbox"',
+};
+
 type ProblemOptions = { readonly requestId: string; readonly html: boolean; readonly headers?: HeadersInit };
 
 /** An RFC 9457 document with a stable `code`; a browser gets a page that says the same. */
@@ -38,6 +44,8 @@ export function problem(refusal: Refusal, options: ProblemOptions): Response {
   const headers = new Headers(options.headers);
   headers.set("Cache-Control", "no-store");
   headers.set("X-Request-Id", options.requestId);
+  const challenge = CHALLENGES[refusal.code];
+  if (challenge !== undefined) headers.set("WWW-Authenticate", challenge);
   if (PLAIN.has(refusal.code)) {
     headers.set("Content-Type", "text/plain;charset=UTF-8");
     return new Response(titleOf(refusal.code), { status, headers });

@@ -13,7 +13,8 @@ export type Watched = {
   readonly lost: (ctx: Lifetime) => void;
 };
 
-const TICK_MS = 100;
+/** How late a request is at most when it is found to be slow. */
+export const SLOW_AFTER_MS = 100;
 /** A tick that has not come by then was cut together with the request that kept it alive. */
 const TICK_LOST_MS = 1_000;
 
@@ -37,7 +38,7 @@ export class SlowWatch {
   }
 
   async #tick(ctx: Lifetime): Promise<void> {
-    await scheduler.wait(TICK_MS);
+    await scheduler.wait(SLOW_AFTER_MS);
     this.#tickingSinceMs = Number.NEGATIVE_INFINITY;
     for (const watched of this.#called) if (!watched.heard) watched.lost(ctx);
     this.#called = [...this.#watched];

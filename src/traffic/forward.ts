@@ -30,10 +30,12 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
   const leases = poolLeases(scope.env, config, route.pool, scope.deployment.deployedAt);
   const triesMax = parcel.resendable ? route.attemptsMax : 1;
   const tried: CompiledInstance[] = [];
+  // The client's upload is over, so from here on it is the instances that are waited for.
+  const deadlineAtMs = Date.now() + route.timeoutMs;
   let refusal = noneToTry(route.pool);
   for (let sent = 0; sent < triesMax; ) {
     const nowMs = Date.now();
-    const remainingMs = trail.startedAtMs + route.timeoutMs - nowMs;
+    const remainingMs = deadlineAtMs - nowMs;
     if (remainingMs <= 0) return refusal;
     const selected = select(scope, { leases, tried, nowMs }, trail);
     const selection = selected instanceof Promise ? await selected : selected;

@@ -3,7 +3,7 @@
 import type { BackendWorkerInterface } from "../contracts/backend-worker.ts";
 import { findService, findText } from "../contracts/bindings.ts";
 import { DeadlineExceeded } from "../deadline.ts";
-import { slowWatch, type Watched } from "../isolate/slow-watch.ts";
+import { SLOW_AFTER_MS, slowWatch, type Watched } from "../isolate/slow-watch.ts";
 import type { CompiledInstance } from "../policies/routing/compiled-config.ts";
 import type { Parcel } from "./parcel.ts";
 import type { Scope } from "./scope.ts";
@@ -24,7 +24,7 @@ export type Try = {
 
 /**
  * Rejects with DeadlineExceeded when the deadline passes, ApiKeyUnset, what broke the request's body, or whatever
- * the platform throws. A try that is given up is merely no longer waited for: the runtime ends it with the request.
+ * the platform throws. A try that is given up is no longer waited for: the runtime ends it with the request.
  */
 export async function send(attempt: Try): Promise<Response> {
   const { parcel, nowMs, waitMs, lost } = attempt;
@@ -33,22 +33,24 @@ export async function send(attempt: Try): Promise<Response> {
   const { promise: slow, resolve: wake } = Promise.withResolvers<void>();
   const watched: Watched = { wake, heard: false, lost };
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let over = nothing;
   const late = slow.then(() => {
-    // What has been answered meanwhile needs no deadline.
     if (watched.heard) return new Promise<never>(nothing);
     watched.heard = true;
-    // From here on its client may leave, and its instance is still given back.
-    ctx.waitUntil(delivered.then(nothing, nothing));
+    // From here on the client may leave, and the instance is still given back once this is over.
+    ctx.waitUntil(new Promise<void>((resolve) => (over = resolve)));
     return new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new DeadlineExceeded(waitMs)), Math.max(0, nowMs + waitMs - Date.now()));
     });
   });
-  slowWatch.enter(watched, ctx, nowMs);
+  if (waitMs < SLOW_AFTER_MS) wake();
+  else slowWatch.enter(watched, ctx, nowMs);
   try {
     return await Promise.race(parcel.broken === undefined ? [delivered, late] : [delivered, late, parcel.broken]);
   } finally {
     slowWatch.leave(watched);
     if (timer !== undefined) clearTimeout(timer);
+    over();
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { connect } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import { type Origin, startOrigin } from "./origin.ts";
@@ -360,9 +361,24 @@ describe("failing upstreams", () => {
     await one.revive();
   });
 
-  it("an instance that never answers costs one try, and all of them a 504", async () => {
+  it("a slow upload is the client's time, not the instance's", async () => {
+    const socket = connect(plane.port, "127.0.0.1");
+    const said = new Promise<string>((resolve) => socket.once("data", (data) => resolve(data.toString())));
+    socket.write("PUT /brief/x HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nfirst");
+    // Longer than the route's whole deadline.
+    await delay(900);
+    socket.write("after");
+    expect(await said).toMatch(/^HTTP\/1\.1 200 /);
+    socket.destroy();
+  });
+
+  it("an instance that never answers costs one try, and all of them a 504, and none is left waiting", async () => {
+    const before = origins.map((origin) => origin.cut());
     const response = await fetch(`${plane.url()}/brief/hang`);
     expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([504, "upstream_timeout"]);
+    await expect
+      .poll(() => origins.map((origin, index) => origin.cut() - (before[index] ?? 0)), { timeout: 5_000 })
+      .toEqual([1, 1]);
   });
 
   it("a pool fed by discovery says document 001's words, and no others", async () => {

@@ -14,6 +14,8 @@ export type Origin = {
   readonly hits: () => number;
   /** Requests whose body arrived to its end. */
   readonly whole: () => number;
+  /** Requests whose connection was closed before they were answered. */
+  readonly cut: () => number;
   /** Refuses connections from now on; open ones are cut. */
   readonly kill: () => Promise<void>;
   /** Listens again on the same port. */
@@ -26,10 +28,14 @@ type Answer = (request: IncomingMessage, response: ServerResponse, id: string) =
 export async function startOrigin(id: string, { lagMs = 0 } = {}): Promise<Origin> {
   let hits = 0;
   let whole = 0;
+  let cut = 0;
   const sockets = new Set<Socket>();
   const server = createServer((request, response) => {
     hits++;
     request.once("end", () => whole++);
+    response.once("close", () => {
+      if (!response.writableFinished) cut++;
+    });
     const [, name = ""] = (request.url ?? "/").split(/[/?]/);
     const answer = async () => {
       if (lagMs > 0) await new Promise((resolve) => setTimeout(resolve, lagMs));
@@ -50,6 +56,7 @@ export async function startOrigin(id: string, { lagMs = 0 } = {}): Promise<Origi
     port,
     hits: () => hits,
     whole: () => whole,
+    cut: () => cut,
     kill: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
       for (const socket of sockets) socket.destroy();

@@ -43,7 +43,7 @@ describe("CLIENT_IP_SOURCE and TRUSTED_HOPS", () => {
     ["1", "2.2.2.2"],
     ["2", "1.1.1.1"],
     ["3", "6.6.6.6"],
-    ["4", ""],
+    ["4", "9.9.9.9"],
     ["-1", "9.9.9.9"],
     ["many", "9.9.9.9"],
   ])("TRUSTED_HOPS %s under peer tells the backend %j", async (TRUSTED_HOPS, address) => {

@@ -24,10 +24,16 @@ beforeAll(async () => {
       two: { instances: instances(...THREE), retry: { attempts: 2 } },
       bold: { instances: instances(...THREE), retry: { nonIdempotent: true } },
       gone: { instances: [{ id: "gone", url: "http://127.0.0.1:1" }] },
+      keys: {
+        instances: [
+          { id: "keyless", binding: "CONSOLE_APP", apiKeyEnv: "SHOP_API_KEY" },
+          { id: "plain", binding: "AUTH_APP" },
+        ],
+      },
       first: { instances: [{ id: "first", binding: "BACKEND_SERVICE_1" }] },
       second: { instances: [{ id: "second", binding: "BACKEND_SERVICE_2" }] },
     },
-    routes: ["backends", "nobody", "half", "three", "two", "bold", "gone", "first", "second"].map((pool) => ({
+    routes: ["backends", "nobody", "half", "three", "two", "bold", "gone", "keys", "first", "second"].map((pool) => ({
       id: pool,
       path: `/${pool}/*`,
       pool,
@@ -81,6 +87,14 @@ describe("200", () => {
     for (let i = 0; i < 4; i++) expect((await send("/half/page", { body: "once" })).status).toBe(200);
     expect(failed).toEqual([]);
   });
+
+  it("an instance whose API key is not set is passed over, also for a POST: nothing was sent to it", async () => {
+    for (let i = 0; i < 4; i++) expect(await told("/keys/page", { body: "once" })).toMatchObject({ app: "motr-auth" });
+    const vars = { SHOP_API_KEY: "set by now" };
+    const apps = new Set<string>();
+    for (let i = 0; i < 4; i++) apps.add((await told("/keys/page", { body: "once", vars })).app);
+    expect([...apps].toSorted()).toEqual(["motr-auth", "motr-console"]);
+  });
 });
 
 describe("500", () => {
@@ -128,6 +142,11 @@ describe("502", () => {
   it("a bound Worker that answers with what is no response has failed", async () => {
     expect((await send("/three/nonsense")).status).toBe(502);
     expect(failed).toHaveLength(3);
+  });
+
+  it("so has one that is called by RPC and may return anything", async () => {
+    expect((await send("/backends/nonsense")).status).toBe(503);
+    expect(failed).toHaveLength(2);
   });
 
   it("says nothing of what the instance threw", async () => {

@@ -10,13 +10,12 @@ export type ClientAddressFacts = {
 
 /**
  * `peer`: the socket's own address, its port cut. `cloudflare`: CF-Connecting-IP, which the edge overwrites.
- * With n trusted hops in front: the n-th X-Forwarded-For entry from the right. Empty when there is nothing to believe.
+ * With n trusted hops in front: the n-th X-Forwarded-For entry from the right; who came past them is known by the socket alone.
+ * Empty when there is nothing to believe.
  */
 export function clientAddress(facts: ClientAddressFacts): string {
-  if (facts.trustedHops > 0) {
-    const hops = (facts.forwardedFor ?? "").split(",");
-    return hops.at(-facts.trustedHops)?.trim() ?? "";
-  }
+  const forwarded = facts.trustedHops > 0 ? facts.forwardedFor?.split(",").at(-facts.trustedHops)?.trim() : undefined;
+  if (forwarded !== undefined && forwarded !== "") return forwarded;
   if (facts.source === "cloudflare") return facts.connectingIp ?? "";
   return withoutPort(facts.peer ?? "");
 }

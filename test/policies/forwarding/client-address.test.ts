@@ -25,7 +25,10 @@ describe("clientAddress", () => {
   it("counts trusted hops from the right, where a client cannot write", () => {
     expect(clientAddress({ ...facts, trustedHops: 1 })).toBe("2.2.2.2");
     expect(clientAddress({ ...facts, trustedHops: 2 })).toBe("1.1.1.1");
-    expect(clientAddress({ ...facts, trustedHops: 3 })).toBe("");
+  });
+  it("is the socket's own address for who came past the trusted hops", () => {
+    expect(clientAddress({ ...facts, trustedHops: 3 })).toBe("10.1.2.3");
+    expect(clientAddress({ ...facts, trustedHops: 1, forwardedFor: undefined })).toBe("10.1.2.3");
   });
 });
 
