@@ -35,7 +35,7 @@ export async function playRounds({ groups, rounds, seconds, generator, print }: 
       for (const row of shuffled(rows.filter((one) => one.group === group))) {
         const sample = await measure(row.contender, { group, seconds, generator });
         row.samples.push(sample);
-        print(`round ${round}/${rounds}  ${group.name.padEnd(8)}${row.contender.name.padEnd(13)}${describe(sample)}`);
+        print(`round ${round}/${rounds}  ${group.name.padEnd(8)}${row.contender.name.padEnd(17)}${describe(sample)}`);
       }
     }
   }

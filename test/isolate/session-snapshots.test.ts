@@ -331,12 +331,12 @@ describe("an aged snapshot", () => {
     expect(here.seen.reads).toBe(6);
   });
 
-  it("is waited for after ten minutes, and stays in use, marked stale, when the session does not answer", async () => {
+  it("is waited for after an hour, and stays in use, marked stale, when the session does not answer", async () => {
     const here = isolate();
     const session = await openSession();
     const cookie = cookieOf(session);
     await here.identify(cookie);
-    later(600_000);
+    later(3_600_000);
     here.mood.session = "down";
     expect(await here.identify(cookie)).toMatchObject({ session: { name: session.name }, stale: true });
     here.mood.session = "up";
@@ -406,7 +406,7 @@ describe("a session object that does not answer", () => {
     const here = isolate();
     const session = await openSession();
     await here.identify(cookieOf(session));
-    later(600_000);
+    later(3_600_000);
     vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout"], now: Date.now() });
     here.mood.session = "silent";
     const waiting = here.identify(cookieOf(session));

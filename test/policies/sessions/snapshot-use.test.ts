@@ -8,8 +8,10 @@ import { calmUntil, snapshotUse } from "../../../src/policies/sessions/snapshot-
 
 const HOUR = 3_600_000;
 const T = 1_000_000_000;
-const snapshot = (idleMs: number, absoluteMs: number): SessionSnapshot => ({
-  name: "n",
+/** Of all names this one comes due last: its share is one. */
+const LAST = String.fromCharCode(0, 0);
+const snapshot = (idleMs: number, absoluteMs: number, name = LAST): SessionSnapshot => ({
+  name,
   data: { authenticated: true, createdAt: T, lastActivityAt: T },
   idleExpiresAt: T + idleMs,
   absoluteExpiresAt: T + absoluteMs,
@@ -21,8 +23,8 @@ describe("a snapshot", () => {
     [0, "use"],
     [59_999, "use"],
     [60_000, "use_and_reread"],
-    [599_999, "use_and_reread"],
-    [600_000, "reread"],
+    [HOUR - 1, "use_and_reread"],
+    [HOUR, "reread"],
     [24 * HOUR - 1, "reread"],
     [24 * HOUR, "lapsed"],
     [720 * HOUR, "over"],
@@ -35,6 +37,19 @@ describe("a snapshot", () => {
     expect(snapshotUse(short, T + 59_999)).toBe("use");
     expect(snapshotUse(short, T + 60_000)).toBe("reread");
     expect(snapshotUse(short, T + 120_000)).toBe("lapsed");
+  });
+
+  it("comes due between half an hour and an hour, each session at a time of its own", () => {
+    const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const names = [...ALPHABET].flatMap((first) => [...ALPHABET].map((second) => first + second));
+    const dueMs = names.map((name) => {
+      const remembered = { snapshot: snapshot(24 * HOUR, 720 * HOUR, name), askedAt: T };
+      for (let ageMs = HOUR / 2; ; ageMs += 1_000) if (snapshotUse(remembered, T + ageMs) === "reread") return ageMs;
+    });
+    expect(Math.min(...dueMs)).toBeGreaterThanOrEqual(HOUR / 2);
+    expect(Math.max(...dueMs)).toBeLessThanOrEqual(HOUR);
+    const perMinute = Map.groupBy(dueMs, (ms) => Math.floor(ms / 60_000));
+    for (const due of perMinute.values()) expect(due.length).toBeLessThan((2 * names.length) / 30);
   });
 
   it("past its absolute end is over even if it is also idle", () => {
