@@ -49,10 +49,12 @@ export class SessionSnapshots {
   readonly #entries = new BoundedMap<SessionEntry>({ entriesMax: ENTRIES_MAX, onEvict: (entry) => entry.retire() });
   readonly #log = new RevocationLog({ onChange: (name) => this.#void(name), onGap: () => this.#entries.clear() });
   #credit = FULL_CREDIT;
+  #earnedAt = Number.POSITIVE_INFINITY;
 
   /** At once (no promise) while everything it needs is remembered and fresh. Never rejects. */
   identify(input: IdentifyInput): Identity | Promise<Identity> {
-    this.#credit = earnCredit(this.#credit);
+    this.#credit = earnCredit(this.#credit, input.nowMs - this.#earnedAt);
+    this.#earnedAt = input.nowMs;
     if (!mentionsSession(input.cookieHeader)) return anonymous(input.cookieHeader);
     const visitor = this.#visitors.of(input.cookieHeader, input.loopback, input.env);
     if (!isGenuine(visitor)) return anonymous(visitor.cookie);

@@ -71,23 +71,31 @@ describe("a snapshot", () => {
 });
 
 describe("the budget of background re-reads", () => {
-  it("allows a burst of 20 and then one per 200 requests", () => {
+  const rereadsOf = (requests: number, everyMs: number): number => {
     let credit = FULL_CREDIT;
     let rereads = 0;
-    for (let request = 0; request < 100_000; request++) {
-      credit = earnCredit(credit);
+    for (let request = 0; request < requests; request++) {
+      credit = earnCredit(credit, everyMs);
       const left = spendOnReread(credit);
       if (left === undefined) continue;
       credit = left;
       rereads++;
     }
-    // The first request's credit is lost: there was no room for it.
-    expect(rereads).toBe(20 + (100_000 - 1 - ((100_000 - 1) % 200)) / 200);
+    return rereads;
+  };
+
+  it("allows a burst of 20 and then one per 1,000 requests of a busy isolate", () => {
+    expect(rereadsOf(100_000, 0)).toBe(20 + 99);
   });
 
-  it("saves up no more than the burst", () => {
-    expect(earnCredit(FULL_CREDIT)).toBe(FULL_CREDIT);
-    expect(spendOnReread(199)).toBeUndefined();
-    expect(spendOnReread(200)).toBe(0);
+  it("allows one per 4 s of a quiet one", () => {
+    expect(rereadsOf(1_000, 1_996)).toBe(20 + 499);
+  });
+
+  it("saves up no more than the burst, and takes nothing for a clock that steps back", () => {
+    expect(earnCredit(FULL_CREDIT, 1_000_000)).toBe(FULL_CREDIT);
+    expect(earnCredit(0, -1_000_000)).toBe(4);
+    expect(spendOnReread(3_999)).toBeUndefined();
+    expect(spendOnReread(4_000)).toBe(0);
   });
 });
