@@ -29,7 +29,8 @@ try {
 function wranglerArguments(asked: readonly string[]): readonly string[] {
   const file = readWranglerFile(path.join(ROOT, "wrangler.jsonc"));
   // Wrangler reads .dev.vars by itself: the values pass neither through here nor through a command line.
-  const secrets = readSecrets(path.join(ROOT, ".dev.vars"), {});
+  // It reads those of wrangler.jsonc's `secrets` only, so the alias can't stand for ADMIN_SECRET here.
+  const secrets = readSecrets(path.join(ROOT, ".dev.vars"), { ORCHESTRATOR_API_KEY: "" });
   const version = { id: "", tag: "", timestamp: "" };
   const plane = planeWorker(file, { vars: {}, secrets: secrets.keys(), version });
   const initial = { ...readConfig(path.join(EXAMPLES, "signalbox.jsonc"), plane), initial: true };

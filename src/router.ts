@@ -127,7 +127,7 @@ const answer = (request: Request, refused: ReturnType<typeof refuse>, headers: H
 
 /** HEAD is answered by GET, under the same request id (RFC 9110 §9.3.2). */
 function asGet(request: Request): Request {
-  const get = new Request(request, { method: "GET" });
+  const get = new Request(request.url, { headers: request.headers });
   get.headers.set("X-Request-Id", requestIdOf(request));
   return get;
 }

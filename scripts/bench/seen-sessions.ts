@@ -6,8 +6,8 @@ import { PATHS } from "./bench-document.ts";
 import type { BenchPlane } from "./bench-plane.ts";
 import { visitWithAll } from "./bench-sessions.ts";
 
-/** From this age on an isolate reads a session before it answers for it; under lasting load it has done so long before. */
-const UNREAD_MS_MAX = 600_000;
+/** The earliest age from which on an isolate reads a session before it answers for it; under lasting load it has done so long before. */
+const UNREAD_MS_MAX = 1_800_000;
 const WINDOW_MS = 60_000;
 const MARGIN_MS = 1_000;
 

@@ -6,7 +6,7 @@ import { HOST } from "./ports.ts";
 export type Announced = {
   readonly ports: readonly number[];
   readonly stateDir: string;
-  /** Where ADMIN_SECRET came from; `command` prints it when pasted into bash. */
+  /** Where the admin secret came from; `command` prints it when pasted into bash. */
   readonly secret: { readonly place: string; readonly command: string };
   /** Host and path of an example app, where the example configuration is the one in force. */
   readonly app: { readonly host: string; readonly path: string } | undefined;

@@ -16,8 +16,10 @@ const randomKey = (): string => randomBytes(KEY_BYTES).toString("base64url");
 const GENERATED = { ADMIN_SECRET: randomKey, SESSION_KEYS: () => `k1:${randomKey()}` } as const;
 type GeneratedName = keyof typeof GENERATED;
 
-/** Keys for and of other services; ORCHESTRATOR_API_KEY among them. */
+/** Keys for and of other services; ADMIN_ALIAS among them. */
 const API_KEY_NAME = /^[A-Za-z_][A-Za-z0-9_]*_API_KEY$/;
+/** What the plane takes for ADMIN_SECRET where that is unset. */
+const ADMIN_ALIAS = "ORCHESTRATOR_API_KEY";
 const isSecret = (name: string): boolean => name in GENERATED || API_KEY_NAME.test(name);
 /** Two starts may want to write the file at once; the second waits for the first. */
 const LOCK_WAIT_MS = 3_000;
@@ -36,14 +38,23 @@ export function readDevVars(file: string): DevVars {
 
 /** The environment wins over `file`, and set but empty is set. Makes in `file` what neither has, before it returns. */
 export function readSecrets(file: string, environment: Environment): ReadonlyMap<string, string> {
-  const missing = (kept: DevVars) =>
-    generatedNames.filter((name) => environment[name] === undefined && kept[name] === undefined);
+  const missing = (kept: DevVars) => missingFrom({ ...kept, ...environment });
   if (missing(readDevVars(file)).length > 0) underLock(file, () => addMissing(file, missing(readDevVars(file))));
   const all = Object.entries({ ...readDevVars(file), ...environment });
   return new Map(all.filter((entry): entry is [string, string] => isSecret(entry[0]) && entry[1] !== undefined).sort());
 }
 
+/** The variable that holds the admin secret: ADMIN_SECRET, unless that is unset and its alias says something. */
+export const adminSecretName = (variables: Environment): "ADMIN_SECRET" | typeof ADMIN_ALIAS =>
+  variables.ADMIN_SECRET === undefined && variables[ADMIN_ALIAS] ? ADMIN_ALIAS : "ADMIN_SECRET";
+
 const generatedNames = Object.keys(GENERATED) as GeneratedName[];
+
+/** A secret made here would go before the alias that somebody chose. */
+const missingFrom = (variables: Environment): GeneratedName[] =>
+  generatedNames.filter(
+    (name) => variables[name] === undefined && (name !== "ADMIN_SECRET" || adminSecretName(variables) === name),
+  );
 
 function underLock(file: string, work: () => void): void {
   try {

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { type Announced, commandFor } from "./announcement.ts";
-import { readDevVars, readSecrets } from "./dev-vars.ts";
+import { adminSecretName, readDevVars, readSecrets } from "./dev-vars.ts";
 import { backendWorkers, planeWorker } from "./plane-workers.ts";
 import { readConfig } from "./read-config.ts";
 import type { Environment } from "./start-options.ts";
@@ -52,7 +52,7 @@ export function preparePlane({ root, environment, configFile, stateIsEmpty }: Pr
     plane: withVariable(plane, "CONFIG_FILE", configVariable(plane, { root, configFile, stateIsEmpty })),
     backends: backendWorkers(file, path.join(root, "examples")),
     secrets,
-    secret: describeSecret(environment, devVarsFile, secrets.get("ADMIN_SECRET") ?? ""),
+    secret: describeSecret(environment, devVarsFile),
     app: configFile === undefined ? EXAMPLE_APP : undefined,
   };
 }
@@ -78,11 +78,12 @@ function withVariable(plane: WorkerSpec, name: string, value: string): WorkerSpe
   return { ...plane, bindings: [...plane.bindings.filter((one) => one.name !== name), { kind: "text", name, value }] };
 }
 
-function describeSecret(environment: Environment, file: string, value: string): Announced["secret"] {
-  if (environment.ADMIN_SECRET !== undefined) {
-    return { place: "the environment variable ADMIN_SECRET", command: "$ADMIN_SECRET" };
-  }
-  return { place: `ADMIN_SECRET in ${file}`, command: commandFor("ADMIN_SECRET", value, readFileSync(file, "utf8")) };
+/** Where the admin secret lies, by the name under which it is set. */
+export function describeSecret(environment: Environment, file: string): Announced["secret"] {
+  const kept = readDevVars(file);
+  const name = adminSecretName({ ...kept, ...environment });
+  if (environment[name] !== undefined) return { place: `the environment variable ${name}`, command: `$${name}` };
+  return { place: `${name} in ${file}`, command: commandFor(name, kept[name] ?? "", readFileSync(file, "utf8")) };
 }
 
 /** Empty where this is no checkout or git isn't installed. */

@@ -1,6 +1,6 @@
 // The state folder: laid out, proven writable and held by exactly one live plane.
 
-import { accessSync, constants, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { takeLock } from "./process-lock.ts";
 import { errorCode, reasonOf, StartProblem } from "./start-problem.ts";
@@ -46,9 +46,10 @@ function layOut(dir: string, below: readonly string[]) {
   }
 }
 
-/** workerd makes the folders of the classes at once, an object's database at its first use. */
+/** workerd makes the folders of the classes at once, an object's database at its first use. A file beside them is somebody else's. */
 const holdsNoObject = (objects: string): boolean =>
-  !readdirSync(objects).some((name) =>
-    readdirSync(path.join(objects, name)).some((file) => OBJECT_DATABASE.test(file)),
-  );
+  !readdirSync(objects)
+    .map((name) => path.join(objects, name))
+    .filter((entry) => statSync(entry, { throwIfNoEntry: false })?.isDirectory())
+    .some((folder) => readdirSync(folder).some((file) => OBJECT_DATABASE.test(file)));
 const OBJECT_DATABASE = /^[0-9a-f]{64}\.sqlite$/;

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { count, DAY_MS, durationMs } from "./bounded-count.ts";
 import { DefaultApp } from "./session.ts";
+import { JsonObject, strict } from "./strict-object.ts";
 
 /** Names of policies, pools, routes and instances: they appear in URLs, logs and headers. */
 const Name = v.pipe(
@@ -34,21 +35,6 @@ const POOLS_MAX = 500;
 const ROUTES_MAX = 5_000;
 const LIMITS_MAX = 500;
 const OVERRIDES_MAX = 1_000;
-
-/** JSON's objects: valibot takes an array for an object whose fields are all optional. */
-const JsonObject = v.custom<{ [key: string]: unknown }>(
-  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-  "must be an object",
-);
-const UnknownField = v.never("is not a known field");
-
-/** An object of exactly these fields. v.strictObject names only the first unknown one; here every one is a problem of its own. */
-const strict = <const E extends v.ObjectEntries>(entries: E): Strict<E> =>
-  v.pipe(JsonObject, v.objectWithRest(entries, UnknownField)) as never;
-type Strict<E extends v.ObjectEntries> = v.GenericSchema<
-  v.InferInput<v.StrictObjectSchema<E, undefined>>,
-  v.InferOutput<v.StrictObjectSchema<E, undefined>>
->;
 
 /** Name → value, at most `max` of them. */
 const named = <S extends v.GenericSchema>(key: typeof Name | typeof OverrideKey, value: S, max: number) =>

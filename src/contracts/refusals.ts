@@ -31,6 +31,7 @@ const REFUSALS = {
   invalid_config: [400, "The configuration document is not valid"],
   invalid_query: [400, "The query string does not fit its schema"],
   body_broken: [400, "The body broke off"],
+  body_timeout: [408, "The body did not arrive in time"],
   body_too_large: [413, "The body is too large"],
   headers_too_large: [431, "The headers are too many or too large"],
   unsupported_media_type: [415, "The body's media type is not supported"],

@@ -3,11 +3,12 @@
 
 import * as v from "valibot";
 import { DAY_MS, durationMs } from "./bounded-count.ts";
+import { strict } from "./strict-object.ts";
 
 /** The apps a visitor may choose to land in (M22). */
 export const DefaultApp = v.picklist(["console", "profile", "search"]);
 
-export const Preferences = v.strictObject({
+export const Preferences = strict({
   defaultApp: v.optional(DefaultApp),
 });
 export type Preferences = v.InferOutput<typeof Preferences>;
@@ -44,7 +45,7 @@ const IDLE_TTL_MS_MIN = 120_000;
 const ABSOLUTE_TTL_MS_MIN = 60_000;
 
 /** POST /api/super/sessions. Where a TTL is absent, session-lifetime.ts says it: IDLE_TTL_MS (M21), ABSOLUTE_TTL_MS. */
-export const OpenSession = v.strictObject({
+export const OpenSession = strict({
   userId: Opaque,
   username: Opaque,
   preferences: v.optional(Preferences),

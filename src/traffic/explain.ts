@@ -10,17 +10,25 @@ import { rawPath, readAddress } from "../policies/forwarding/address.ts";
 import type { CompiledRoute } from "../policies/routing/compiled-config.ts";
 import { isControlPath } from "../policies/routing/control-paths.ts";
 import type { RouteMatch } from "../policies/routing/match-route.ts";
+import { noneToTry } from "./forward.ts";
 import { decide } from "./handle.ts";
 import { isResendable, targetOf } from "./parcel.ts";
 import type { Incoming } from "./sanitise.ts";
 import type { Scope } from "./scope.ts";
 import { Trail } from "./trail.ts";
 
-const HeaderValue = v.pipe(v.string(), v.maxLength(131_072));
+const HeaderValue = v.pipe(
+  v.string(),
+  v.maxLength(131_072),
+  v.regex(/^[\t\x20-\x7e\x80-\xff]*$/, "must be a header value"),
+);
 /** A request as `curl` would be told of it; `method` is GET unless given. The Host is the URL's unless a header names another. */
 const ExplainRequest = v.strictObject({
   url: v.pipe(v.string(), v.regex(/^https?:\/\/[^/]/i, "must be an absolute http or https URL"), v.maxLength(16_384)),
-  method: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z]{1,32}$/, "must be a method")), "GET"),
+  method: v.optional(
+    v.pipe(v.string(), v.regex(/^(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/i, "must be a method that is forwarded")),
+    "GET",
+  ),
   headers: v.optional(
     v.record(v.pipe(v.string(), v.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "must be a header name")), HeaderValue),
     {},
@@ -36,19 +44,22 @@ export async function explain(request: Request, env: Env, ctx: ExecutionContext)
 }
 
 async function explainRequest(asked: ExplainRequest, env: Env, ctx: ExecutionContext): Promise<Explanation> {
-  const host = hostOf(asked);
-  const address = readAddress(asked.url, host);
+  const { url, host } = effectiveUrl(asked);
+  const address = readAddress(url, host);
   // A Request would tidy the URL up before anyone could look at it.
   if (!address.ok) return refused(refuse(address.code));
-  if (isControlPath(rawPath(asked.url)))
+  if (isControlPath(rawPath(url)))
     return { outcome: "control", path: address.path, why: "the path is reserved for the control surface" };
-  const request = new Request(asked.url, { method: asked.method.toUpperCase(), headers: { ...asked.headers, host } });
+  const headers = new Headers(asked.headers);
+  headers.set("Host", host);
+  const request = new Request(url, { method: asked.method.toUpperCase(), headers });
   const scope: Scope = { request, env, ctx, deployment: deploymentOf(env) };
   const trail = new Trail(request, Date.now(), false);
   const decision = await decide(scope, trail);
   const seen = { host: address.host, path: address.path, ...describeChoice(trail) };
   if (!decision.ok) return { ...refused(decision), ...seen };
   const { incoming, route } = decision;
+  if (route.pool.instances.length === 0) return { ...refused(noneToTry(route.pool)), ...seen };
   return { outcome: "forward", ...seen, request: describeRequest(incoming, route) };
 }
 
@@ -59,9 +70,14 @@ const refused = (refusal: Refusal): Explanation => ({
   title: titleOf(refusal.code),
 });
 
-function hostOf({ url, headers }: ExplainRequest): string {
+/** As it would arrive: a Host header takes the place of the URL's own. */
+function effectiveUrl({ url, headers }: ExplainRequest): { readonly url: string; readonly host: string } {
+  const start = url.indexOf("://") + 3;
+  const own = url.slice(start).split(/[/?#]/, 1)[0] ?? "";
   const named = Object.entries(headers).find(([name]) => name.toLowerCase() === "host");
-  return named?.[1] ?? url.slice(url.indexOf("://") + 3).split(/[/?#]/, 1)[0] ?? "";
+  const host = named?.[1] ?? own;
+  const rest = url.slice(start + own.length);
+  return { url: url.slice(0, start) + host + (rest.startsWith("/") ? rest : `/${rest}`), host };
 }
 
 function describeChoice({ configVersion, configStale, match, identity, route }: Trail) {

@@ -49,6 +49,7 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
     } catch (error) {
       hold.release(scope.ctx);
       if (error instanceof BrokenBody) return refuse(error instanceof BodyOverrun ? "body_too_large" : "body_broken");
+      if (error instanceof DeadlineExceeded && parcel.upload?.awaitsClient === true) return refuse("body_timeout");
       noteFailure(error, selection, trail);
       tried.push(selection.instance);
       // Nothing was sent, so the next instance is no second try, nor is this one's health in question.
@@ -72,7 +73,8 @@ function noteFailure(error: unknown, { instance }: Selection, trail: Trail): voi
 }
 
 /** Pools fed by discovery keep document 001's texts (R18, R31). */
-const noneToTry = (pool: CompiledPool): Refusal => refuse(pool.discovered ? "no_backend_discovered" : "no_instance");
+export const noneToTry = (pool: CompiledPool): Refusal =>
+  refuse(pool.discovered ? "no_backend_discovered" : "no_instance");
 
 function failed(pool: CompiledPool, timedOut: boolean): Refusal {
   if (pool.discovered) return refuse("all_backends_failed");

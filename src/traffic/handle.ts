@@ -18,7 +18,13 @@ import { Trail } from "./trail.ts";
 export async function handle(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
   const scope: Scope = { request, env, ctx, deployment: deploymentOf(env) };
   const trail = new Trail(request, Date.now(), scope.deployment.verbose);
-  return settle(scope, trail, await conduct(scope, trail));
+  const outcome = await conduct(scope, trail);
+  try {
+    return settle(scope, trail, outcome);
+  } catch (fault) {
+    if (outcome.ok) outcome.hold.release(ctx);
+    return settle(scope, trail, refusalOfFault(fault, trail.requestId));
+  }
 }
 
 async function conduct(scope: Scope, trail: Trail): Promise<Forwarded | Refusal> {

@@ -51,6 +51,8 @@ export function sanitise(request: Request, deployment: Deployment): Incoming | R
   if (walk.count > HEADERS_MAX || walk.bytes > HEADER_BYTES_MAX) return refuse("headers_too_large");
   const address = readAddress(request.url, walk.host ?? "");
   if (!address.ok) return refuse(address.code);
+  // An instance that echoes a TRACE would show the client what was added for the instance alone (RFC 9110 §9.3.8).
+  if (request.method === "TRACE") return refuse("method_not_allowed");
   const upgrade = walk.upgrade !== undefined && walk.upgrade.toLowerCase() === "websocket";
   if (upgrade && request.method !== "GET") return refuse("bad_upgrade");
   if (walk.connection !== undefined) dropNominated(walk);
@@ -120,6 +122,8 @@ function keepOrRead(walk: HeaderWalk, { name, value, rule }: ReadHeader, deploym
         walk.isAdmin = true;
         return;
       }
+      // The same header sent twice arrives joined: nobody is let in by that, but the secret goes no further either.
+      if (value.split(",").some((one) => isAdminSecret(one.trim(), deployment.adminSecret))) return;
       break;
     case "edge":
       if (deployment.clientIpSource === "peer") return;

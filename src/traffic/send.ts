@@ -46,7 +46,8 @@ export async function send(attempt: Try): Promise<Response> {
   if (waitMs < SLOW_AFTER_MS) wake();
   else slowWatch.enter(watched, ctx, nowMs);
   try {
-    return await Promise.race(parcel.broken === undefined ? [delivered, late] : [delivered, late, parcel.broken]);
+    const racers = parcel.broken === undefined ? [delivered, late] : [delivered, late, parcel.broken];
+    return assertSendable(await Promise.race(racers));
   } finally {
     slowWatch.leave(watched);
     if (timer !== undefined) clearTimeout(timer);
@@ -65,13 +66,15 @@ function deliver({ parcel, instance, scope: { env } }: Try): Promise<Response> {
   if (!target.rpc || parcel.upgrade) return service.fetch(parcel.url, init);
   // A signal does not travel by RPC.
   const { signal: _, ...plain } = init;
-  return (service as Service<BackendWorkerRpc>).handleRequest(new Request(parcel.url, plain)).then(asResponse);
+  return (service as Service<BackendWorkerRpc>).handleRequest(new Request(parcel.url, plain));
 }
 
-/** By RPC a backend may return anything. */
-function asResponse(returned: unknown): Response {
-  if (returned instanceof Response) return returned;
-  throw new Error("handleRequest returned no Response");
+/** By RPC a backend may return anything, and an origin any status: what no client could be sent is the instance's failure. */
+function assertSendable(returned: unknown): Response {
+  if (!(returned instanceof Response)) throw new Error("the instance returned no Response");
+  const { status } = returned;
+  if (returned.webSocket !== null || (status >= 200 && status <= 599)) return returned;
+  throw new Error(`the instance answered with status ${status}`);
 }
 
 function requestInit(

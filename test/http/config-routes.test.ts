@@ -158,10 +158,19 @@ describe("404", () => {
   it("for a version that is not kept", async () => {
     const body = JSON.stringify({ version: 99_999 });
     expect((await rollbackConfig({ body })).status).toBe(404);
-    for (const wanted of ["99999", "x", "-1"]) {
+    for (const wanted of ["99999", "x", "-1", "9999999999999999"]) {
       const response = await getConfigVersion(wanted);
       expect([response.status, jsonOf(response).code]).toEqual([404, "unknown_version"]);
     }
+  });
+});
+
+describe("404 for another spelling", () => {
+  it.each(["0x1", "1e0", "01", "1.0", "+1", "%201", "1%20", "00"])("%s is no version, though 1 is", async (wanted) => {
+    await putConfig({ body: fresh() });
+    expect((await getConfigVersion("1")).status).toBe(200);
+    const response = await getConfigVersion(wanted);
+    expect([response.status, jsonOf(response).code]).toEqual([404, "unknown_version"]);
   });
 });
 

@@ -111,6 +111,7 @@ describe("POST /api/super/sessions", () => {
     ["a user name that is too long", { userId: "u1", username: "x".repeat(257) }],
     ["half a surrogate pair", { userId: "u1", username: "\ud800" }],
     ["an unknown app", { ...alice, preferences: { defaultApp: "banking" } }],
+    ["a list of preferences", { ...alice, preferences: [] }],
     ["a field nobody knows", { ...alice, admin: true }],
     ["an idle time below two minutes", { ...alice, idleTtlMs: 119_999 }],
     ["half a millisecond", { ...alice, idleTtlMs: 120_000.5 }],
@@ -209,6 +210,7 @@ describe("POST /api/session/preferences", () => {
     expect(await misuse(postPreferences, { headers: { Cookie: cookie }, body: { defaultApp: "banking" } })).toBe(
       "invalid_body",
     );
+    expect(await misuse(postPreferences, { headers: { Cookie: cookie }, body: [] })).toBe("invalid_body");
     const headers = { Cookie: cookie, Origin: "https://evil.example" };
     expect(await misuse(postPreferences, { headers, body })).toBe("cross_origin");
     expect(await sessionOf(id).read({})).toMatchObject({ value: { data: { preferences: { defaultApp: "profile" } } } });

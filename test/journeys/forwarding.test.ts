@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import { type Origin, startOrigin } from "./origin.ts";
 import { ADMIN_SECRET, type Plane, startPlane } from "./plane.ts";
-import { ask } from "./raw-http.ts";
+import { ask, sendRaw } from "./raw-http.ts";
 
 let plane: Plane;
 let origins: [Origin, Origin];
@@ -135,6 +135,13 @@ describe("what a backend is told", () => {
       ),
     );
     expect(leaked).toEqual([]);
+  });
+
+  it("is no admin secret, even in a header that was sent twice", async () => {
+    const lines = `X-API-Key: theirs\r\nX-API-Key: ${ADMIN_SECRET}\r\nAuthorization: Bearer a\r\nAuthorization: Bearer ${ADMIN_SECRET}`;
+    const said = await sendRaw(plane.port, `GET /plain/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${lines}\r\n\r\n`);
+    expect(said).toMatch(/^HTTP\/1\.1 200 /);
+    expect(said).not.toContain(ADMIN_SECRET);
   });
 
   it("is the client's own credentials where they are not ours", async () => {
@@ -361,15 +368,47 @@ describe("failing upstreams", () => {
     await one.revive();
   });
 
-  it("a slow upload is the client's time, not the instance's", async () => {
+  /** Sends the head and `first`, then `rest` after `pauseMs`; the status line of the answer. */
+  const uploadSlowly = async (target: string, [first, rest]: [string, string], pauseMs: number): Promise<string> => {
     const socket = connect(plane.port, "127.0.0.1");
     const said = new Promise<string>((resolve) => socket.once("data", (data) => resolve(data.toString())));
-    socket.write("PUT /brief/x HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nfirst");
-    // Longer than the route's whole deadline.
-    await delay(900);
-    socket.write("after");
-    expect(await said).toMatch(/^HTTP\/1\.1 200 /);
+    socket.write(`${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n${first}`);
+    await delay(pauseMs);
+    socket.write(rest);
+    const [line = ""] = (await said).split("\r\n");
     socket.destroy();
+    return line;
+  };
+
+  it("a slow upload is the client's time, not the instance's", async () => {
+    expect(await uploadSlowly("PUT /brief/slow/250", ["first", "after"], 500)).toBe("HTTP/1.1 200 OK");
+  });
+
+  it.each(["PUT", "POST"])(
+    "a %s whose body stalls is refused with 408, and no instance is skipped for it",
+    async (method) => {
+      for (let upload = 0; upload < 2; upload++) {
+        expect(await uploadSlowly(`${method} /brief/x`, ["first", ""], 1_200)).toBe("HTTP/1.1 408 Request Timeout");
+      }
+      const served = [await echo("/brief/x"), await echo("/brief/x")].map(({ origin }) => origin);
+      expect(served.toSorted()).toEqual(["one", "two"]);
+    },
+  );
+
+  it("an instance that cuts a large upload short is a 502, not the client's fault", async () => {
+    for (const body of [Buffer.alloc(200_000), Buffer.alloc(3_000_000)]) {
+      const response = await fetch(`${plane.url()}/files/cutoff`, { method: "POST", body });
+      expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([502, "upstream_failed"]);
+    }
+  });
+
+  it.each([600, 999])("a status of %i is the instance's failure", async (status) => {
+    const response = await fetch(`${plane.url()}/files/odd/${status}`);
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([502, "upstream_failed"]);
+  });
+
+  it("a Connection header that names nothing does no harm", async () => {
+    expect(await (await fetch(`${plane.url()}/files/odd`)).text()).toBe("ok");
   });
 
   it("an instance that never answers costs one try, and all of them a 504, and none is left waiting", async () => {

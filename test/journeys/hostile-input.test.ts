@@ -33,14 +33,25 @@ async function refused(bytes: string): Promise<{ status: number; body: string }>
 }
 
 describe("the Host header", () => {
-  it.each(["a/b@c", "a/health", "u@x", "x%41", "x:0x50", "x:123456", "x y", "x?y", "..", "-a"])(
-    "%s is refused with 400",
-    async (host) => {
-      const { status, body } = await refused(`GET /echo HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
-      expect(status).toBe(400);
-      if (body.startsWith("{")) expect(codeOf(body)).toMatch(/^bad_(host|path)$/);
-    },
-  );
+  it.each([
+    "a/b@c",
+    "a/health",
+    "u@x",
+    "x%41",
+    "x:0x50",
+    "x:123456",
+    "x y",
+    "x:99999",
+    "999.999.999.999",
+    "[::::]",
+    "x?y",
+    "..",
+    "-a",
+  ])("%s is refused with 400", async (host) => {
+    const { status, body } = await refused(`GET /echo HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    expect(status).toBe(400);
+    if (body.startsWith("{")) expect(codeOf(body)).toMatch(/^bad_(host|path)$/);
+  });
 
   it("sent twice is refused with 400", async () => {
     const { status } = await refused("GET /echo HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n");
@@ -119,6 +130,21 @@ describe("headers", () => {
     );
     expect(status).toBe(400);
     if (body.startsWith("{")) expect(codeOf(body)).toBe("bad_upgrade");
+  });
+});
+
+describe("methods", () => {
+  it("TRACE is refused: an instance would show what was added for it alone", async () => {
+    const { status } = await refused("TRACE /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    expect(status).toBe(405);
+  });
+
+  it("HEAD with a body on a control path is answered like any other", async () => {
+    const said = await sendRaw(
+      plane.port,
+      "HEAD /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\na",
+    );
+    expect(said).toMatch(/^HTTP\/1\.1 200 /);
   });
 });
 

@@ -14,7 +14,7 @@ export type Origin = {
   readonly hits: () => number;
   /** Requests whose body arrived to its end. */
   readonly whole: () => number;
-  /** Requests whose connection was closed before they were answered. */
+  /** Requests to `/hang` whose connection was closed. */
   readonly cut: () => number;
   /** Refuses connections from now on; open ones are cut. */
   readonly kill: () => Promise<void>;
@@ -34,7 +34,7 @@ export async function startOrigin(id: string, { lagMs = 0 } = {}): Promise<Origi
     hits++;
     request.once("end", () => whole++);
     response.once("close", () => {
-      if (!response.writableFinished) cut++;
+      if (request.url?.startsWith("/hang") === true) cut++;
     });
     const [, name = ""] = (request.url ?? "/").split(/[/?]/);
     const answer = async () => {
@@ -110,6 +110,13 @@ const ANSWERS: { readonly [name: string]: Answer } = {
   reset: async (request) => {
     await bodyOf(request);
     request.socket.resetAndDestroy();
+  },
+  /** Cut as soon as it begins, whatever of it is still to come. */
+  cutoff: (request) => void request.socket.resetAndDestroy(),
+  /** A status that no response may have, or a Connection header that names no header. */
+  odd: (request) => {
+    const status = numberIn(request) || 200;
+    request.socket.end(`HTTP/1.1 ${status} Odd\r\nConnection: a b, (x), close\r\nContent-Length: 2\r\n\r\nok`);
   },
   garbage: (request) => void request.socket.end("this is not HTTP\r\n\r\n"),
   status: (request, response) => void response.writeHead(numberIn(request)).end("as asked"),

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { readDevVars, readSecrets } from "../../scripts/start/dev-vars.ts";
+import { adminSecretName, readDevVars, readSecrets } from "../../scripts/start/dev-vars.ts";
+import { describeSecret } from "../../scripts/start/prepare-plane.ts";
 
 const MODULE = path.resolve(import.meta.dirname, "../../scripts/start/dev-vars.ts");
 const KEY = /^[A-Za-z0-9_-]{43}$/;
@@ -84,6 +85,45 @@ describe("secrets", () => {
     const outputs = await Promise.all(Array.from({ length: 6 }, run));
     expect(new Set(outputs.map(({ stdout }) => stdout)).size).toBe(1);
     expect(Object.keys(readDevVars(file))).toEqual(["ADMIN_SECRET", "SESSION_KEYS"]);
+  });
+
+  it("leave ADMIN_SECRET unmade where its alias is set, in the environment or in the file", () => {
+    const alias = { ORCHESTRATOR_API_KEY: "mine" };
+    expect([...readSecrets(file, alias).keys()]).toEqual(["ORCHESTRATOR_API_KEY", "SESSION_KEYS"]);
+    expect(Object.keys(readDevVars(file))).toEqual(["SESSION_KEYS"]);
+    writeFileSync(file, "ORCHESTRATOR_API_KEY=kept\n");
+    expect([...readSecrets(file, {}).keys()]).toEqual(["ORCHESTRATOR_API_KEY", "SESSION_KEYS"]);
+  });
+
+  it("make ADMIN_SECRET where its alias is empty; the environment's empty one goes before the file's", () => {
+    expect(readSecrets(file, { ORCHESTRATOR_API_KEY: "" }).get("ADMIN_SECRET")).toMatch(KEY);
+    writeFileSync(file, "ORCHESTRATOR_API_KEY=kept\n");
+    expect(readSecrets(file, { ORCHESTRATOR_API_KEY: "" }).get("ADMIN_SECRET")).toMatch(KEY);
+  });
+
+  it.each([
+    [{}, "ADMIN_SECRET"],
+    [{ ORCHESTRATOR_API_KEY: "b" }, "ORCHESTRATOR_API_KEY"],
+    [{ ORCHESTRATOR_API_KEY: "" }, "ADMIN_SECRET"],
+    [{ ADMIN_SECRET: "a", ORCHESTRATOR_API_KEY: "b" }, "ADMIN_SECRET"],
+    [{ ADMIN_SECRET: "", ORCHESTRATOR_API_KEY: "b" }, "ADMIN_SECRET"],
+  ])("of %j name the operator's as %s", (variables, name) => {
+    expect(adminSecretName(variables)).toBe(name);
+  });
+
+  it("are announced by the name and place they have", () => {
+    const alias = { ORCHESTRATOR_API_KEY: "mine" };
+    expect(describeSecret(alias, file)).toEqual({
+      place: "the environment variable ORCHESTRATOR_API_KEY",
+      command: "$ORCHESTRATOR_API_KEY",
+    });
+    writeFileSync(file, "ORCHESTRATOR_API_KEY=kept\n");
+    expect(describeSecret({}, file)).toEqual({
+      place: `ORCHESTRATOR_API_KEY in ${file}`,
+      command: "$(sed -n 's/^ORCHESTRATOR_API_KEY=//p' .dev.vars)",
+    });
+    writeFileSync(file, "ORCHESTRATOR_API_KEY=kept\nADMIN_SECRET=a\n");
+    expect(describeSecret(alias, file).place).toBe(`ADMIN_SECRET in ${file}`);
   });
 
   it("that can't be kept are refused with the file's name", () => {

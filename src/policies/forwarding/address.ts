@@ -21,8 +21,10 @@ const BAD_PATH: BadAddress = { ok: false, code: "bad_path" };
 /** A DNS name or IPv4 address, or an IPv6 literal in brackets, and a decimal port (RFC 9110 §7.2, RFC 3986 §3.2.2). */
 const AUTHORITY = /^([a-z0-9_](?:[a-z0-9_.-]{0,252}[a-z0-9_])?\.?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?$/;
 
-/** What two readers may understand differently: dot segments, their encodings, backslashes, fragments, NUL, non-ASCII. */
-const AMBIGUOUS = /[^\x21-\x7e]|[\\#]|%00|%2e|\/\.{1,2}(?:\/|$)/i;
+/** What two readers may understand differently in a path: dot segments, their encodings, backslashes, NUL, and what a URL parser encodes. */
+const AMBIGUOUS = /["<>\\^`{}]|%00|%2e|\/\.{1,2}(?:\/|$)/i;
+/** No URL holds these raw, in its path or its query (RFC 3986 §2). */
+const NOT_IN_URL = /[^\x21-\x7e]|#/;
 
 /** Reads `url` as the runtime gives it (raw) and `hostHeader` as the client sent it. Refuses `bad_host` or `bad_path`. */
 export function readAddress(url: string, hostHeader: string): Address | BadAddress {
@@ -35,9 +37,10 @@ export function readAddress(url: string, hostHeader: string): Address | BadAddre
   if (!sameAuthority(url, schemeEnd + 3, pathStart, authority)) return BAD_HOST;
   const queryStart = url.indexOf("?", pathStart);
   const path = queryStart === -1 ? url.slice(pathStart) : url.slice(pathStart, queryStart);
-  if (AMBIGUOUS.test(path)) return BAD_PATH;
+  const target = queryStart === -1 ? path : url.slice(pathStart);
+  if (AMBIGUOUS.test(path) || NOT_IN_URL.test(target)) return BAD_PATH;
   const scheme = schemeEnd === 5 ? "https" : "http";
-  return { ok: true, scheme, authority, host, path, target: queryStart === -1 ? path : url.slice(pathStart) };
+  return { ok: true, scheme, authority, host, path, target };
 }
 
 /** Cloudflare drops a default port from the URL but not from Host. */
@@ -53,10 +56,13 @@ const hosts = new Map<string, string | undefined>();
 function hostOf(authority: string): string | undefined {
   const known = hosts.get(authority);
   if (known !== undefined) return known;
-  const host = AUTHORITY.exec(authority)?.[1]?.replace(/\.$/, "");
+  const host = canHost(authority) ? AUTHORITY.exec(authority)?.[1]?.replace(/\.$/, "") : undefined;
   if (host !== undefined && hosts.size < HOSTS_MAX) hosts.set(authority, host);
   return host;
 }
+
+/** The expression takes no numbers apart: ports past 65535, addresses out of range. */
+const canHost = (authority: string): boolean => AUTHORITY.test(authority) && URL.canParse(`http://${authority}/`);
 
 /** The raw path of a URL, before anything about it is known to be true. */
 export function rawPath(url: string): string {

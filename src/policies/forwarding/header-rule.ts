@@ -64,4 +64,7 @@ export const nominatedBy = (connection: string): string[] =>
   connection
     .split(",")
     .map((name) => name.trim().toLowerCase())
-    .filter((name) => name !== "");
+    .filter((name) => TOKEN.test(name));
+
+/** RFC 9110 §5.6.2; anything else names no header. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;

@@ -1,7 +1,7 @@
 // Turns the document's routes into compiled ones with their patterns, unranked. Routes that can't work are left out and named;
 // what would weaken a protection falls to the stricter reading.
 
-import type { ConfigDocument, RouteConfig } from "../../contracts/config.ts";
+import type { ConfigDocument, RouteConfig, SessionCondition } from "../../contracts/config.ts";
 import { adviseOnRetry } from "./advise-on-retry.ts";
 import type { CompiledPool, CompiledRoute } from "./compiled-config.ts";
 import { isControlPath } from "./control-paths.ts";
@@ -46,7 +46,7 @@ export function compileRoutes(context: RouteContext): Candidate[] {
   const { document, findings } = context;
   const ids = new Set<string>();
   const limits = new Set([...BUILT_IN_LIMITS, ...Object.keys(document.limits ?? {})]);
-  const patterns = new Map<string, number>();
+  const patterns = new Map<string, Candidate>();
   return (document.routes ?? []).flatMap((route, position) => {
     if (ids.has(route.id))
       findings.problem(["routes", position, "id"], `"${route.id}" is already the id of another route`);
@@ -58,10 +58,11 @@ export function compileRoutes(context: RouteContext): Candidate[] {
     const key = distinction(candidate);
     const twin = patterns.get(key);
     if (twin !== undefined) {
-      findings.problem(["routes", position], `no request can tell this route from routes[${twin}]`);
-      return [];
+      findings.problem(["routes", position], `no request can tell this route from routes[${twin.position}]`);
+      // No path and `/*` still differ in precedence: the one that goes first, be it the stricter, stays in force.
+      return twin.path.kind === candidate.path.kind ? [] : [candidate];
     }
-    patterns.set(key, position);
+    patterns.set(key, candidate);
     return [candidate];
   });
 }
@@ -100,7 +101,9 @@ function compileRoute(route: RouteConfig, position: number, context: RouteContex
   if (path.kind === "unusable") findings.problem([...place, "path"], path.why);
   const strips = route.stripPrefix === true;
   if (strips && path.kind !== "prefix") findings.problem([...place, "stripPrefix"], "needs a path that ends in /*");
-  if (pool === undefined || host.kind === "unusable" || path.kind === "unusable") return undefined;
+  const isDead = neverHolds(route.session);
+  if (isDead) findings.problem([...place, "session"], "never holds: a visitor without a session has no defaultApp");
+  if (pool === undefined || host.kind === "unusable" || path.kind === "unusable" || isDead) return undefined;
   const stripLength = strips && path.kind === "prefix" ? path.key.length : 0;
   return { route: { ...fields(route, pool, document), stripLength }, host, path, exposed: false, position };
 }
@@ -110,6 +113,10 @@ function parseRoutePath(pattern: string | undefined): PathPattern | Unusable {
   const isReserved = (path.kind === "exact" || path.kind === "prefix") && isControlPath(path.key);
   return isReserved ? { kind: "unusable", why: `${path.key} belongs to the control surface` } : path;
 }
+
+/** Preferences are a session's, and every session is signed in. */
+const neverHolds = (session: SessionCondition | undefined): boolean =>
+  session?.authenticated === false && session.defaultApp !== undefined;
 
 /** Declared without a single instance. One whose instances all fail to compile has been named already. */
 const isEmpty = (pool: CompiledPool, document: ConfigDocument): boolean =>
@@ -168,12 +175,12 @@ function fields(route: RouteConfig, pool: CompiledPool, document: ConfigDocument
   };
 }
 
-/** Equal for routes that hold for the very same requests. */
+/** Equal for routes that hold for the very same requests: a path is never without its `/`. */
 const distinction = ({ host, path, route }: Candidate): string =>
   JSON.stringify([
     host.kind,
     host.kind === "any" ? "" : host.key,
-    path.kind,
+    path.kind === "any" ? "prefix" : path.kind,
     path.kind === "any" ? "" : path.key,
     route.session?.authenticated ?? null,
     route.session?.defaultApp ?? null,

@@ -55,6 +55,6 @@ describe("headerRule", () => {
 
 describe("nominatedBy", () => {
   it("lists the names a Connection header ends at this hop", () => {
-    expect(nominatedBy("X-Foo, close ,, X-Bar")).toEqual(["x-foo", "close", "x-bar"]);
+    expect(nominatedBy("X-Foo, close ,, a b, (x), X-Bar")).toEqual(["x-foo", "close", "x-bar"]);
   });
 });

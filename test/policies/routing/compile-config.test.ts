@@ -228,6 +228,7 @@ describe("a route", () => {
     [{ path: "/metrics/*", host: "other.example" }, "routes[0].path"],
     [{ path: "/a", stripPrefix: true }, "routes[0].stripPrefix"],
     [{ stripPrefix: true }, "routes[0].stripPrefix"],
+    [{ session: { authenticated: false, defaultApp: "search" } }, "routes[0].session"],
     [{ limits: ["general", "nope"] }, "routes[0].limits[1]"],
     [{ webSocket: "relay" }, "routes[0].webSocket"],
     [{ webSocket: "pass", auth: "required" }, "routes[0].webSocket"],
@@ -246,6 +247,8 @@ describe("a route", () => {
     { webSocket: "pass", auth: "optional" },
     { webSocket: "pass", auth: "required", revocable: false },
     { auth: "admin" },
+    { session: { authenticated: true, defaultApp: "search" } },
+    { session: { authenticated: false } },
   ])("%j is accepted", (route) => {
     expect(problemsOf(withRoutes(route))).toEqual([]);
   });
@@ -294,11 +297,29 @@ describe("a route", () => {
     [{ path: "/a" }, { path: "/a/*" }],
     [{ path: "/a" }, { path: "/a/" }],
     [{ path: "/a" }, { path: "/A" }],
-    [{ path: "/*" }, {}],
+    [{ path: "/*" }, { path: "/" }],
+    [{ path: "/*" }, { host: "@" }],
+    [{ path: "/*" }, { session: { authenticated: true } }],
     [{ session: { authenticated: true } }, { session: { authenticated: false } }],
     [{ session: { defaultApp: "search" } }, { session: { authenticated: true, defaultApp: "search" } }],
   ])("%j can be told from %j", (one, other) => {
     expect(problemsOf(withRoutes(one, other))).toEqual([]);
+  });
+
+  it.each<[object, object, string[]]>([
+    [{ path: "/*" }, {}, ["r0", "r1"]],
+    [{}, { path: "/*", auth: "required" }, ["r1", "r0"]],
+    [{ host: "@", path: "/*", priority: 1 }, { host: "d.io" }, ["r0", "r1"]],
+    [{ session: { authenticated: true } }, { path: "/*", session: { authenticated: true } }, ["r1", "r0"]],
+  ])("%j can't be told from %j, which leaves the order of precedence: %j", (one, other, order) => {
+    const document = withRoutes(one, other);
+    expect(problemsOf(document)).toEqual(["routes[1]"]);
+    expect(routesOf(compile(document).config).map(({ id }) => id)).toEqual(order);
+  });
+
+  it("whose session condition never holds is left out", () => {
+    const document = withRoutes({ session: { authenticated: false, defaultApp: "search" } }, {});
+    expect(routesOf(compile(document).config).map(({ id }) => id)).toEqual(["r1"]);
   });
 
   it("has defaults", () => {
