@@ -1,21 +1,33 @@
-// What the plane adds to an answer at half load, where no queue hides it: fixed-rate windows of the limit and the plane in turn.
+// What the plane adds to an answer at half load, where no queue hides it: short slices at a fixed rate, of the limit and the plane
+// in turn. Slices are short because a neighbour's burst spoils the slice it falls into, and the median passes over spoilt ones.
 
 import { readFileSync } from "node:fs";
 import { type Contender, type Group, type GroupName, LIMIT, PLANE } from "./contenders.ts";
 import { CONNECTIONS } from "./drive-load.ts";
 import { sendAtFixedRate } from "./fixed-rate-client.ts";
 import type { Row } from "./play-rounds.ts";
-import { median, pairedDifferences, pairedRatios, quantileMs, type Spread, shuffled, spreadOf } from "./statistics.ts";
+import {
+  type Histogram,
+  median,
+  pairedDifferences,
+  pairedRatios,
+  quantileMs,
+  type Spread,
+  shuffled,
+  spreadOf,
+} from "./statistics.ts";
 
 export type AddedLatency = {
   readonly group: GroupName;
   readonly requestsPerSecond: number;
+  /** Over all slices. */
   readonly limitP50Ms: Spread;
   readonly planeP50Ms: Spread;
+  /** Plane minus limit, per pair of slices. */
+  readonly addedP50Ms: Spread;
+  /** Over rounds, each of all its slices together. */
   readonly limitP99Ms: Spread;
   readonly planeP99Ms: Spread;
-  /** Per round, plane minus limit. */
-  readonly addedP50Ms: Spread;
   readonly p99Ratio: Spread;
   readonly errors: number;
 };
@@ -25,69 +37,86 @@ export type LatencyPlan = {
   /** Says how much each group's limit can do. */
   readonly rows: readonly Row[];
   readonly rounds: number;
+  /** Of each contender, in each round. */
   readonly seconds: number;
   readonly print: (line: string) => void;
 };
 
-type Point = { readonly p50Ms: number; readonly p99Ms: number; readonly errors: number };
+const SLICE_SECONDS = 0.5;
+const SIDES = ["limit", "plane"] as const;
+type Side = (typeof SIDES)[number];
+type Comparison = {
+  readonly group: Group;
+  readonly contenders: Readonly<Record<Side, Contender>>;
+  readonly cookies: readonly string[];
+  readonly requestsPerSecond: number;
+};
+/** Slice p50s and all latencies of one round. */
+type Half = { readonly p50sMs: readonly number[]; readonly latency: Histogram; readonly errors: number };
+type Round = Readonly<Record<Side, Half>>;
 
 /** Groups without both contenders, or whose limit was not measured, are left out. */
 export async function measureAddedLatency(plan: LatencyPlan): Promise<readonly AddedLatency[]> {
   const results: AddedLatency[] = [];
   for (const group of plan.groups) {
-    const limit = group.contenders.find(({ name }) => name === LIMIT);
-    const plane = group.contenders.find(({ name }) => name === PLANE);
-    const measured = plan.rows.find((row) => row.group === group.name && row.contender === LIMIT);
-    if (limit === undefined || plane === undefined || measured === undefined) continue;
-    const saturated = median(measured.samples.map(({ requestsPerSecond }) => requestsPerSecond));
-    results.push(await compare({ group, limit, plane, requestsPerSecond: Math.round(saturated / 2) }, plan));
+    const comparison = comparisonOf(group, plan.rows);
+    if (comparison === undefined) continue;
+    const rounds: Round[] = [];
+    for (let round = 1; round <= plan.rounds; round++) {
+      const played = await playRound(comparison, plan.seconds);
+      rounds.push(played);
+      plan.print(`latency ${round}/${plan.rounds}  ${group.name.padEnd(8)}${describe(comparison, played)}`);
+    }
+    results.push(summary(comparison, rounds));
   }
   return results;
 }
 
-type Comparison = {
-  readonly group: Group;
-  readonly limit: Contender;
-  readonly plane: Contender;
-  readonly requestsPerSecond: number;
-};
-
-async function compare(
-  { group, limit, plane, requestsPerSecond }: Comparison,
-  plan: LatencyPlan,
-): Promise<AddedLatency> {
+function comparisonOf(group: Group, rows: readonly Row[]): Comparison | undefined {
+  const limit = group.contenders.find(({ name }) => name === LIMIT);
+  const plane = group.contenders.find(({ name }) => name === PLANE);
+  const measured = rows.find((row) => row.group === group.name && row.contender === LIMIT);
+  if (limit === undefined || plane === undefined || measured === undefined) return undefined;
+  const saturated = median(measured.samples.map(({ requestsPerSecond }) => requestsPerSecond));
   const cookies = readFileSync(group.cookies.file, "utf8").trimEnd().split("\n");
-  const points = { limit: [] as Point[], plane: [] as Point[] };
-  for (let round = 1; round <= plan.rounds; round++) {
-    for (const who of shuffled(["limit", "plane"] as const)) {
-      const { ports, path, arrange } = who === "limit" ? limit : plane;
-      await arrange?.();
-      const load = { ports, path, requestsPerSecond, seconds: plan.seconds, connections: CONNECTIONS, cookies };
+  return { group, contenders: { limit, plane }, cookies, requestsPerSecond: Math.round(saturated / 2) };
+}
+
+async function playRound(comparison: Comparison, seconds: number): Promise<Round> {
+  const { contenders, cookies, requestsPerSecond } = comparison;
+  for (const side of SIDES) await contenders[side].arrange?.();
+  const slices: Record<Side, { p50Ms: number; latency: Histogram; errors: number }[]> = { limit: [], plane: [] };
+  for (let slice = 0; slice < seconds / SLICE_SECONDS; slice++) {
+    for (const side of shuffled(SIDES)) {
+      const { ports, path } = contenders[side];
+      const load = { ports, path, cookies, requestsPerSecond, connections: CONNECTIONS, seconds: SLICE_SECONDS };
       const { latency, errors } = await sendAtFixedRate(load);
-      const point = { p50Ms: quantileMs(latency, 0.5), p99Ms: quantileMs(latency, 0.99), errors };
-      points[who].push(point);
-      plan.print(
-        `latency ${round}/${plan.rounds}  ${group.name.padEnd(8)}${who.padEnd(7)} at ${requestsPerSecond} req/s: p50 ${point.p50Ms.toFixed(2)} ms, p99 ${point.p99Ms.toFixed(2)} ms`,
-      );
+      slices[side].push({ p50Ms: quantileMs(latency, 0.5), latency, errors });
     }
   }
-  return summary(group.name, requestsPerSecond, points);
+  const half = (side: Side): Half => ({
+    p50sMs: slices[side].map(({ p50Ms }) => p50Ms),
+    latency: slices[side].flatMap(({ latency }) => latency),
+    errors: slices[side].reduce((sum, { errors }) => sum + errors, 0),
+  });
+  return { limit: half("limit"), plane: half("plane") };
 }
 
-type Points = { readonly limit: readonly Point[]; readonly plane: readonly Point[] };
-
-function summary(group: GroupName, requestsPerSecond: number, { limit, plane }: Points): AddedLatency {
-  const p50 = (points: readonly Point[]) => points.map(({ p50Ms }) => p50Ms);
-  const p99 = (points: readonly Point[]) => points.map(({ p99Ms }) => p99Ms);
+function summary({ group, requestsPerSecond }: Comparison, rounds: readonly Round[]): AddedLatency {
+  const p50s = (side: Side) => rounds.flatMap((round) => round[side].p50sMs);
+  const p99s = (side: Side) => rounds.map((round) => quantileMs(round[side].latency, 0.99));
   return {
-    group,
+    group: group.name,
     requestsPerSecond,
-    limitP50Ms: spreadOf(p50(limit)),
-    planeP50Ms: spreadOf(p50(plane)),
-    limitP99Ms: spreadOf(p99(limit)),
-    planeP99Ms: spreadOf(p99(plane)),
-    addedP50Ms: spreadOf(pairedDifferences(p50(plane), p50(limit))),
-    p99Ratio: spreadOf(pairedRatios(p99(plane), p99(limit))),
-    errors: [...limit, ...plane].reduce((sum, { errors }) => sum + errors, 0),
+    limitP50Ms: spreadOf(p50s("limit")),
+    planeP50Ms: spreadOf(p50s("plane")),
+    addedP50Ms: spreadOf(pairedDifferences(p50s("plane"), p50s("limit"))),
+    limitP99Ms: spreadOf(p99s("limit")),
+    planeP99Ms: spreadOf(p99s("plane")),
+    p99Ratio: spreadOf(pairedRatios(p99s("plane"), p99s("limit"))),
+    errors: rounds.reduce((sum, { limit, plane }) => sum + limit.errors + plane.errors, 0),
   };
 }
+
+const describe = ({ requestsPerSecond }: Comparison, round: Round): string =>
+  `at ${requestsPerSecond} req/s: p50 ${SIDES.map((side) => `${side} ${median(round[side].p50sMs).toFixed(2)} ms`).join(", ")}`;
