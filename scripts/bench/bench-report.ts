@@ -69,7 +69,7 @@ function latencyLines(latencies: readonly AddedLatency[]): readonly string[] {
     `${fixed(median, digits)} (${fixed(min, digits)}–${fixed(max, digits)})`;
   return [
     "",
-    "latency at half of the limit's load (own open-loop client, 16 connections, slices of 0.5 s; median, min–max)",
+    "latency at half of the limit's load (own open-loop client, 16 connections, slices of 1 s, the first 0.3 s untimed; median, min–max)",
     table([
       [
         "group",

@@ -13,6 +13,8 @@ export type FixedRate = {
   readonly path: string;
   readonly requestsPerSecond: number;
   readonly seconds: number;
+  /** Answers to what is due in these first seconds are not timed: they show a load that begins, not one that lasts. */
+  readonly leadSeconds: number;
   readonly connections: number;
   /** Cookie headers, used in rotation. */
   readonly cookies: readonly string[];
@@ -44,7 +46,7 @@ async function run(plan: FixedRate, lines: readonly Line[], heads: readonly stri
   let done = 0;
   const finish = (line: Line, failed: boolean) => {
     const micros = Math.round((performance.now() - line.dueAt) * 1_000);
-    counts.set(micros, (counts.get(micros) ?? 0) + 1);
+    if (line.dueAt >= timedFrom) counts.set(micros, (counts.get(micros) ?? 0) + 1);
     if (failed) errors++;
     done++;
     // Longest idle first: all connections stay in use.
@@ -53,6 +55,7 @@ async function run(plan: FixedRate, lines: readonly Line[], heads: readonly stri
   const total = Math.round(plan.requestsPerSecond * plan.seconds);
   const intervalMs = 1_000 / plan.requestsPerSecond;
   const startedAt = performance.now();
+  const timedFrom = startedAt + plan.leadSeconds * 1_000;
   const giveUpAt = startedAt + plan.seconds * 1_000 + LAST_ANSWERS_MS;
   for (let sent = 0; done < total && performance.now() < giveUpAt; await nextTurn()) {
     for (; sent < total && startedAt + sent * intervalMs <= performance.now(); sent++) {

@@ -129,7 +129,15 @@ describe("the client of fixed rate", () => {
   };
   const load = async (answer: RequestListener) => {
     const ports = [await listen(answer)];
-    const plan = { ports, path: "/", requestsPerSecond: 500, seconds: 0.2, connections: 4, cookies: ["a=1", "a=2"] };
+    const plan = {
+      ports,
+      path: "/",
+      requestsPerSecond: 500,
+      seconds: 0.2,
+      leadSeconds: 0,
+      connections: 4,
+      cookies: ["a=1", "a=2"],
+    };
     const { latency, errors } = await sendAtFixedRate(plan);
     return { answers: latency.reduce((sum, [, count]) => sum + count, 0), errors };
   };
