@@ -1,5 +1,5 @@
 // What the plane adds to an answer at half load, where no queue hides it: short slices at a fixed rate, of the limit and the plane
-// in turn. Slices are short because a neighbour's burst spoils the slice it falls into, and the median passes over spoilt ones.
+// in turn. A neighbour's burst spoils the pair of slices it falls into; which pairs it spoilt is told by the limit alone.
 
 import { readFileSync } from "node:fs";
 import { type Contender, type Group, type GroupName, LIMIT, PLANE } from "./contenders.ts";
@@ -23,8 +23,10 @@ export type AddedLatency = {
   /** Over all slices. */
   readonly limitP50Ms: Spread;
   readonly planeP50Ms: Spread;
-  /** Plane minus limit, per pair of slices. */
+  /** Plane minus limit, per pair of slices in which the machine was calm. */
   readonly addedP50Ms: Spread;
+  readonly pairs: number;
+  readonly calmPairs: number;
   /** Over rounds, each of all its slices together. */
   readonly limitP99Ms: Spread;
   readonly planeP99Ms: Spread;
@@ -45,6 +47,8 @@ export type LatencyPlan = {
 const SLICE_SECONDS = 1;
 /** An isolate that had nothing to do for a second first asks its objects anew; a lasting load never shows that. */
 const LEAD_SECONDS = 0.3;
+/** The machine was calm where the limit's p50 was no further above its best. Chosen without a look at the plane. */
+const CALM_RATIO = 1.5;
 const SLICE = { seconds: SLICE_SECONDS, leadSeconds: LEAD_SECONDS };
 const SIDES = ["limit", "plane"] as const;
 type Side = (typeof SIDES)[number];
@@ -107,13 +111,18 @@ async function playRound(comparison: Comparison, seconds: number): Promise<Round
 
 function summary({ group, requestsPerSecond }: Comparison, rounds: readonly Round[]): AddedLatency {
   const p50s = (side: Side) => rounds.flatMap((round) => round[side].p50sMs);
+  const limit = p50s("limit");
+  const calm = limit.map((p50Ms) => p50Ms <= Math.min(...limit) * CALM_RATIO);
+  const added = pairedDifferences(p50s("plane"), limit).filter((_, pair) => calm[pair]);
   const p99s = (side: Side) => rounds.map((round) => quantileMs(round[side].latency, 0.99));
   return {
     group: group.name,
     requestsPerSecond,
-    limitP50Ms: spreadOf(p50s("limit")),
+    limitP50Ms: spreadOf(limit),
     planeP50Ms: spreadOf(p50s("plane")),
-    addedP50Ms: spreadOf(pairedDifferences(p50s("plane"), p50s("limit"))),
+    addedP50Ms: spreadOf(added),
+    pairs: limit.length,
+    calmPairs: added.length,
     limitP99Ms: spreadOf(p99s("limit")),
     planeP99Ms: spreadOf(p99s("plane")),
     p99Ratio: spreadOf(pairedRatios(p99s("plane"), p99s("limit"))),
