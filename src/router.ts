@@ -6,12 +6,15 @@ import { type RefusalCode, refuse } from "./contracts/refusals.ts";
 import { writeAccessLine } from "./http/access-log.ts";
 import { offersSecret, refuseUnlessAdmin } from "./http/admin.ts";
 import { clientIpOf } from "./http/client-ip.ts";
+import { clientSchemeOf } from "./http/client-scheme.ts";
 import { HttpError } from "./http/http-error.ts";
 import { refusalOfFault } from "./http/refusal-of-fault.ts";
 import { prefersHtml, problem } from "./http/reply.ts";
 import { requestIdOf } from "./http/request-id.ts";
 import { deploymentOf } from "./isolate/deployment.ts";
 import { rawPath, readAddress } from "./policies/forwarding/address.ts";
+import type { Scheme } from "./policies/forwarding/client-scheme.ts";
+import { areHeadersTooLarge, headerBytes } from "./policies/forwarding/header-bounds.ts";
 import { getAudit, verifyAudit } from "./routes/audit.ts";
 import { getBalancerStatus } from "./routes/balancer.ts";
 import {
@@ -24,7 +27,6 @@ import {
   validateConfig,
 } from "./routes/config.ts";
 import { getServices } from "./routes/discovery.ts";
-
 import { getHealth } from "./routes/health.ts";
 import { getSession, logout, postPreferences } from "./routes/session.ts";
 import { deleteSession, getSessionById, postSession } from "./routes/sessions.ts";
@@ -85,11 +87,14 @@ export async function routeControl(request: Request, env: Env, ctx: ExecutionCon
 }
 
 async function answerControl(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
+  if (hasTooLargeHeaders(request)) return refusal(request, "headers_too_large");
   const address = readAddress(request.url, request.headers.get("Host") ?? "");
   if (!address.ok) return refusal(request, address.code);
+  const scheme = clientSchemeOf(request, address.scheme, deploymentOf(env).trustedHops);
+  const seen = scheme === address.scheme ? request : withScheme(request, scheme);
   try {
-    if (request.method !== "HEAD") return await dispatch(request, env, ctx);
-    return withoutBody(await dispatch(asGet(request), env, ctx));
+    if (request.method !== "HEAD") return await dispatch(seen, env, ctx);
+    return withoutBody(await dispatch(asGet(seen), env, ctx));
   } catch (error) {
     if (error instanceof HttpError) return answer(request, error.refusal, error.headers);
     return answer(request, refusalOfFault(error, requestIdOf(request)));
@@ -124,6 +129,25 @@ const refusal = (request: Request, code: RefusalCode, headers?: HeadersInit): Re
 
 const answer = (request: Request, refused: ReturnType<typeof refuse>, headers: HeadersInit = {}): Response =>
   problem(refused, { requestId: requestIdOf(request), html: prefersHtml(request.headers.get("Accept")), headers });
+
+function hasTooLargeHeaders({ headers }: Request): boolean {
+  let count = 0;
+  let bytes = 0;
+  for (const [name, value] of headers) {
+    count++;
+    bytes += headerBytes(name, value);
+  }
+  return areHeadersTooLarge(count, bytes);
+}
+
+/** Behind a proxy that ends TLS: cookies and origins are judged by what the client used. */
+function withScheme(request: Request, scheme: Scheme): Request {
+  const url = new URL(request.url);
+  url.protocol = scheme;
+  const seen = new Request(url, request);
+  seen.headers.set("X-Request-Id", requestIdOf(request));
+  return seen;
+}
 
 /** HEAD is answered by GET, under the same request id (RFC 9110 §9.3.2). */
 function asGet(request: Request): Request {

@@ -58,13 +58,9 @@ export async function visitWithAll({ pid, ports, path, cookies }: Visit): Promis
   });
 }
 
-/** Returns when objects have been let go of, or after 30 s. */
-export async function waitForDescriptors(pid: number): Promise<void> {
-  for (
-    const deadline = Date.now() + IDLE_WAIT_MS;
-    descriptorShare(pid) > DESCRIPTOR_SHARE_MAX;
-    await delay(IDLE_POLL_MS)
-  ) {
+/** Returns when objects have been let go of until at most `shareMax` of the descriptors are in use, or after 30 s. */
+export async function waitForDescriptors(pid: number, shareMax = DESCRIPTOR_SHARE_MAX): Promise<void> {
+  for (const deadline = Date.now() + IDLE_WAIT_MS; descriptorShare(pid) > shareMax; await delay(IDLE_POLL_MS)) {
     if (Date.now() > deadline) return;
   }
 }

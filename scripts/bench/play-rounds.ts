@@ -4,7 +4,7 @@
 import { waitForDescriptors } from "./bench-sessions.ts";
 import type { Contender, ContenderName, Group, GroupName } from "./contenders.ts";
 import type { LoadGenerator } from "./drive-load.ts";
-import { cpuMicros } from "./process-facts.ts";
+import { cpuMicros, descriptorShare } from "./process-facts.ts";
 import { quantileMs, shuffled } from "./statistics.ts";
 
 export type Sample = {
@@ -17,6 +17,9 @@ export type Sample = {
 };
 /** One sample per round, in the order of the rounds. */
 export type Row = { readonly group: GroupName; readonly contender: ContenderName; readonly samples: readonly Sample[] };
+
+/** What a contender may leave open behind it: connections, and the few objects any of them wakes. */
+const DESCRIPTOR_SHARE_LEFT = 0.005;
 
 export type RoundsPlan = {
   readonly groups: readonly Group[];
@@ -49,10 +52,13 @@ export async function measure(contender: Contender, { group, seconds, generator 
   const { ports, path, pid } = contender;
   await contender.arrange?.();
   await waitForDescriptors(pid);
+  const shareAtRest = descriptorShare(pid);
   const cpuBefore = cpuMicros(pid);
   const result = await generator.drive({ ports, path, seconds, cookies: group.cookies });
   const cpuAfter = cpuMicros(pid);
   await contender.restore?.();
+  // Objects that were woken are put to sleep seconds later, which must not be charged to whoever is measured then.
+  await waitForDescriptors(pid, shareAtRest + DESCRIPTOR_SHARE_LEFT);
   const cpu = cpuBefore === undefined || cpuAfter === undefined ? undefined : cpuAfter - cpuBefore;
   return {
     requestsPerSecond: result.requestsPerSecond,

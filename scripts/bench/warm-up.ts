@@ -5,6 +5,7 @@ import { visitWithAll } from "./bench-sessions.ts";
 import { type Group, PER_REQUEST, PLANE, type Stage } from "./contenders.ts";
 import type { LoadGenerator } from "./drive-load.ts";
 
+/** Per isolate, for each compiles its hot code by itself. */
 const WARM_SECONDS = 2;
 
 type Warming = { readonly stage: Stage; readonly generator: LoadGenerator; readonly print: (line: string) => void };
@@ -13,7 +14,8 @@ export async function warmUp(groups: readonly Group[], { stage, generator, print
   await showSessions(groups, stage, print);
   for (const { name, contenders, cookies } of groups) {
     print(`warms up ${name}`);
-    for (const { ports, path } of contenders) await generator.drive({ ports, path, seconds: WARM_SECONDS, cookies });
+    for (const { ports, path } of contenders)
+      await generator.drive({ ports, path, seconds: WARM_SECONDS * ports.length, cookies });
   }
 }
 

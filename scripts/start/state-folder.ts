@@ -19,7 +19,7 @@ export type StateFolder = {
 };
 
 /** Sessions and audit rows lie here: for the owner's eyes. */
-const PRIVATE = { recursive: true, mode: 0o700 } as const;
+const PRIVATE = { mode: 0o700 } as const;
 
 /** The lock is kept for as long as the process lives or until `release`. */
 export function openStateFolder(dir: string): StateFolder {
@@ -37,12 +37,23 @@ export function openStateFolder(dir: string): StateFolder {
 function layOut(dir: string, below: readonly string[]) {
   try {
     for (const folder of [dir, ...below]) {
-      if (!existsSync(folder)) mkdirSync(folder, PRIVATE);
+      makeFolder(folder);
       accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
     }
     return takeLock(path.join(dir, "lock.db"));
   } catch (error) {
     throw new StartProblem(`state folder ${dir} is not writable: ${errorCode(error) ?? "error"} (${reasonOf(error)})`);
+  }
+}
+
+/** With what is missing above it. Node's own `recursive` never ends where nothing can be made, as below /proc. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(path.dirname(folder));
+  try {
+    mkdirSync(folder, PRIVATE);
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw error;
   }
 }
 

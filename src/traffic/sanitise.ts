@@ -4,14 +4,13 @@
 import { type Refusal, refuse } from "../contracts/refusals.ts";
 import { isAdminSecret } from "../http/admin.ts";
 import { clientIpOf } from "../http/client-ip.ts";
+import { clientSchemeOf } from "../http/client-scheme.ts";
 import { chooseRequestId } from "../http/request-id.ts";
 import type { Deployment } from "../isolate/deployment.ts";
 import { type Address, readAddress } from "../policies/forwarding/address.ts";
+import { areHeadersTooLarge, headerBytes } from "../policies/forwarding/header-bounds.ts";
 import { type HeaderRule, headerRule, nominatedBy } from "../policies/forwarding/header-rule.ts";
 import { continueTrace } from "../policies/forwarding/trace-context.ts";
-
-const HEADERS_MAX = 100;
-const HEADER_BYTES_MAX = 131_072;
 
 /** A request as the plane believes it. `headers` is what goes to the backend; later steps add to it. */
 export type Incoming = {
@@ -30,6 +29,12 @@ export type Incoming = {
   readonly isAdmin: boolean;
 };
 
+/** Behind a proxy that ends TLS, the client's scheme is not the connection's. */
+function asClientUsed(address: Address, request: Request, { trustedHops }: Deployment): Address {
+  const scheme = clientSchemeOf(request, address.scheme, trustedHops);
+  return scheme === address.scheme ? address : { ...address, scheme };
+}
+
 /** What one walk over the headers collects. */
 class HeaderWalk {
   readonly headers: { [name: string]: string } = {};
@@ -40,7 +45,6 @@ class HeaderWalk {
   requestId: string | undefined;
   traceparent: string | undefined;
   contentLength: string | undefined;
-  hasIdempotencyKey = false;
   isAdmin = false;
   count = 0;
   bytes = 0;
@@ -48,9 +52,10 @@ class HeaderWalk {
 
 export function sanitise(request: Request, deployment: Deployment): Incoming | Refusal {
   const walk = walkHeaders(request.headers, deployment);
-  if (walk.count > HEADERS_MAX || walk.bytes > HEADER_BYTES_MAX) return refuse("headers_too_large");
-  const address = readAddress(request.url, walk.host ?? "");
-  if (!address.ok) return refuse(address.code);
+  if (areHeadersTooLarge(walk.count, walk.bytes)) return refuse("headers_too_large");
+  const reached = readAddress(request.url, walk.host ?? "");
+  if (!reached.ok) return refuse(reached.code);
+  const address = asClientUsed(reached, request, deployment);
   // An instance that echoes a TRACE would show the client what was added for the instance alone (RFC 9110 §9.3.8).
   if (request.method === "TRACE") return refuse("method_not_allowed");
   const upgrade = walk.upgrade !== undefined && walk.upgrade.toLowerCase() === "websocket";
@@ -68,7 +73,7 @@ export function sanitise(request: Request, deployment: Deployment): Incoming | R
     clientIp,
     cookie: walk.cookie,
     contentLength: walk.contentLength === undefined ? undefined : Number(walk.contentLength),
-    hasIdempotencyKey: walk.hasIdempotencyKey,
+    hasIdempotencyKey: walk.headers["idempotency-key"] !== undefined,
     upgrade,
     isAdmin: walk.isAdmin,
   };
@@ -78,7 +83,7 @@ function walkHeaders(headers: Headers, deployment: Deployment): HeaderWalk {
   const walk = new HeaderWalk();
   for (const [name, value] of headers) {
     walk.count++;
-    walk.bytes += name.length + value.length + 4;
+    walk.bytes += headerBytes(name, value);
     const rule = ruleOf(name);
     if (rule === "pass") walk.headers[name] = value;
     else if (rule !== "drop") keepOrRead(walk, { name, value, rule }, deployment);
@@ -111,9 +116,6 @@ function keepOrRead(walk: HeaderWalk, { name, value, rule }: ReadHeader, deploym
     case "content-length":
       walk.contentLength = value;
       return;
-    case "idempotency-key":
-      walk.hasIdempotencyKey = true;
-      break;
     case "admin-secret":
       walk.isAdmin ||= isAdminSecret(value, deployment.adminSecret);
       return;

@@ -3,7 +3,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { isControlPath } from "../../src/policies/routing/control-paths.ts";
 import router from "../../src/router.ts?raw";
-import { configure, downObject, jsonOf, send, sendAsAdmin } from "./send.ts";
+import { configure, downObject, jsonOf, type Sent, send, sendAsAdmin } from "./send.ts";
 
 /** Every pattern the router knows, from its own screen. */
 const PATTERNS = [...router.matchAll(/^ {2}\.(get|post|put|patch|delete|all)\("(\/[^"]+)"/gm)].map(
@@ -87,6 +87,46 @@ describe("a reserved path without a route", () => {
   it("its twin beside the reserved ones is traffic", async () => {
     for (const path of ["/api/superb", "/administrator", "/api/chat", "/metric"])
       expect(jsonOf(await send(path)).app).toBe("motr-auth");
+  });
+});
+
+describe("headers", () => {
+  const numbered = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`x-${n}`, "1"]));
+
+  it.each(["/health", "/api/super/config", "/api/session"])(
+    "past the bounds of traffic are 431 on %s too",
+    async (path) => {
+      for (const headers of [numbered(101), { "x-large": "x".repeat(131_072) }]) {
+        const answer = await send(path, { headers });
+        expect([answer.status, jsonOf(answer).code]).toEqual([431, "headers_too_large"]);
+      }
+      expect((await send(path, { headers: numbered(90) })).status).not.toBe(431);
+    },
+  );
+});
+
+describe("behind a proxy that ends TLS", () => {
+  const host = "http://plane.example";
+  const proxied = { "X-Forwarded-Proto": "https" };
+  const vars = { TRUSTED_HOPS: "1" };
+  const open = async (sent: Sent) => {
+    const body = { userId: "u1", username: "alice" };
+    const opened = await sendAsAdmin(`${host}/api/super/sessions`, { ...sent, body });
+    return opened.headers.getSetCookie()[0] ?? "";
+  };
+
+  it("cookies and origins are judged by the client's scheme", async () => {
+    const cookie = await open({ headers: proxied, vars });
+    expect(cookie).toMatch(/^__Host-.*; Secure$/);
+    const headers = { ...proxied, Cookie: cookie.split(";", 1)[0] ?? "", Origin: "https://plane.example" };
+    const foreign = { ...headers, Origin: "http://plane.example" };
+    expect((await send(`${host}/api/session/logout`, { method: "POST", headers: foreign, vars })).status).toBe(403);
+    expect((await send(`${host}/api/session/logout`, { method: "POST", headers, vars })).status).toBe(200);
+  });
+
+  it("a scheme that no trusted proxy told is not believed", async () => {
+    const headers = { ...proxied, Origin: "https://plane.example" };
+    expect((await send(`${host}/api/session/logout`, { method: "POST", headers })).status).toBe(403);
   });
 });
 

@@ -29,6 +29,15 @@ describe("a state folder", () => {
     expect(isEmpty()).toBe(false);
   });
 
+  it("is made with all the folders above it, and refused in one line where nothing can be made", () => {
+    const below = openStateFolder(path.join(dir, "a", "b", "c"));
+    below.release();
+    expect(below.isEmpty).toBe(true);
+    expect(() => openStateFolder("/proc/none/such")).toThrow(
+      /^state folder \/proc\/none\/such is not writable: ENOENT/,
+    );
+  });
+
   it("is read past files that lie beside the folders of the classes", () => {
     for (const stray of [".DS_Store", DATABASE]) writeFileSync(path.join(dir, "objects", stray), "");
     expect(isEmpty()).toBe(true);

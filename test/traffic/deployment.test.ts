@@ -56,6 +56,19 @@ describe("CLIENT_IP_SOURCE and TRUSTED_HOPS", () => {
     expect(await addressSeen({ CLIENT_IP_SOURCE: "" })).toBe("5.5.5.5");
   });
 
+  it.each([
+    ["0", "https", "http"],
+    ["1", "https", "https"],
+    ["1", "https, http", "http"],
+    ["2", "https, http", "https"],
+    ["2", "HTTPS", "https"],
+    ["1", "gopher", "http"],
+    ["1", "", "http"],
+  ])("TRUSTED_HOPS %s with X-Forwarded-Proto %j tells the backend %s", async (TRUSTED_HOPS, proto, told) => {
+    const answer = await send("/app/x", { headers: { "X-Forwarded-Proto": proto }, vars: { TRUSTED_HOPS } });
+    expect(jsonOf(answer)).toMatchObject({ headers: { "x-forwarded-proto": told } });
+  });
+
   it("the log line has the same address", async () => {
     const headers = { ...forwarded, "X-Request-Id": "address-0001" };
     await send("/app/x", { headers, vars: { TRUSTED_HOPS: "1", DEV_MODE: "true" } });

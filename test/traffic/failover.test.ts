@@ -133,6 +133,12 @@ describe("502", () => {
     expect(failed).toHaveLength(3);
   });
 
+  it("a POST whose idempotency key ends at this hop is sent once", async () => {
+    const headers = { "Content-Length": "5", "Idempotency-Key": "k1", Connection: "idempotency-key" };
+    expect((await send("/three/throw", { body: "again", headers })).status).toBe(502);
+    expect(failed).toHaveLength(1);
+  });
+
   it("a PUT whose body is not declared can be sent once only", async () => {
     const body = new Blob(["streamed"]).stream();
     expect((await send("/three/throw", { method: "PUT", body })).status).toBe(502);

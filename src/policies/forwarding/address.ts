@@ -1,9 +1,11 @@
 // One view of where a request is going: the path that is matched is byte for byte the path that is forwarded.
 // workerd builds the URL from whatever Host it is sent (`a/b@c` becomes a path), so both halves are checked against each other.
 
+import type { Scheme } from "./client-scheme.ts";
+
 export type Address = {
   readonly ok: true;
-  readonly scheme: "http" | "https";
+  readonly scheme: Scheme;
   /** `host[:port]` as sent, lower-cased. */
   readonly authority: string;
   /** Lower-cased, without a port. */

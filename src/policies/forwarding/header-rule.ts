@@ -13,7 +13,6 @@ export type HeaderRule =
   | "request-id"
   | "traceparent"
   | "content-length"
-  | "idempotency-key"
   | "edge";
 
 const NAMED: { readonly [name: string]: HeaderRule } = {
@@ -27,7 +26,6 @@ const NAMED: { readonly [name: string]: HeaderRule } = {
   "x-request-id": "request-id",
   traceparent: "traceparent",
   "content-length": "content-length",
-  "idempotency-key": "idempotency-key",
   // ours: what a client says about itself is never believed
   forwarded: "drop",
   "x-real-ip": "drop",
