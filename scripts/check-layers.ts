@@ -29,8 +29,9 @@ const LAYERS: readonly Layer[] = [
   { files: /^src\/isolate\//, imports: [...REACH, "src/http/", "src/isolate/"] },
   { files: /^src\/traffic\//, imports: [...CORE, ...GROUND, "src/http/", "src/isolate/", "src/traffic/"] },
   { files: /^src\/routes\//, imports: CONTROL },
+  { files: /^src\/control-guards\.ts$/, imports: CONTROL },
   // The router mounts explain, which takes the data plane's own steps without sending anything.
-  { files: /^src\/router\.ts$/, imports: [...CONTROL, "src/traffic/explain.ts"] },
+  { files: /^src\/router\.ts$/, imports: [...CONTROL, "src/control-guards.ts", "src/traffic/explain.ts"] },
   { files: /^src\/dashboard\//, imports: [...CORE, "src/dashboard/"] },
   {
     files: /^src\/index\.ts$/,

@@ -37,6 +37,12 @@ export const callRevocations = <R>(
   work: Work<ObjectOf<Env["REVOCATIONS"]>, R>,
 ): Promise<R> => call(env.REVOCATIONS, `replica-${replica}`, work);
 
+/** Over how many objects the keys of limits are spread. */
+export const limiterShards = (env: Env): number => Math.max(1, Number(env.RATE_LIMIT_SHARDS) || 1);
+
+export const callLimiter = <R>(env: Env, shard: number, work: Work<ObjectOf<Env["RATE_LIMITER"]>, R>): Promise<R> =>
+  call(env.RATE_LIMITER, `shard-${shard}-of-${limiterShards(env)}`, work);
+
 /**
  * Resends with jittered backoff when the platform says the failure may pass and the object is not overloaded.
  * Every RPC verb is idempotent or carries its own key, so a repeated call is safe.

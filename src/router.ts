@@ -3,8 +3,8 @@
 
 import { type IRequestStrict, Router } from "itty-router";
 import { type RefusalCode, refuse } from "./contracts/refusals.ts";
+import { type Guarded, guardAdmin, guardRate } from "./control-guards.ts";
 import { writeAccessLine } from "./http/access-log.ts";
-import { offersSecret, refuseUnlessAdmin } from "./http/admin.ts";
 import { clientIpOf } from "./http/client-ip.ts";
 import { clientSchemeOf } from "./http/client-scheme.ts";
 import { HttpError } from "./http/http-error.ts";
@@ -37,14 +37,16 @@ import { explain } from "./traffic/explain.ts";
 const router = Router<IRequestStrict, [Env, ExecutionContext]>();
 
 router
+  .all("/health*", limitedBy("health"))
   .get("/health", getHealth)
+  .all("/metrics*", limitedBy("metrics"))
   .get("/version", getVersion)
 
   .get("/api/session", getSession)
   .post("/api/session/preferences", postPreferences)
   .post("/api/session/logout", logout)
 
-  .all("/api/super/*", requireAdmin)
+  .all("/api/super/*", requireAdmin, limitedBy("super"))
   .get("/api/super/config", getConfig)
   .put("/api/super/config", putConfig)
   .patch("/api/super/config", patchConfig)
@@ -59,7 +61,7 @@ router
   .get("/api/super/sessions/:id", getSessionById)
   .delete("/api/super/sessions/:id", deleteSession)
 
-  .all("/admin/*", requireAdmin)
+  .all("/admin/*", requireAdmin, limitedBy("admin"))
   .get("/admin/workers", getWorkers)
   .all("/discovery/*", requireAdmin)
   .get("/discovery/services", getServices)
@@ -103,6 +105,7 @@ async function answerControl(request: Request, env: Env, ctx: ExecutionContext):
 
 async function dispatch(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
   const response: Response | undefined = await router.fetch(request, env, ctx);
+  for (const [name, value] of guardHeaders.get(request) ?? []) response?.headers.set(name, value);
   if (response !== undefined) return response;
   const allowed = allowedMethods(new URL(request.url).pathname);
   return allowed.length === 0
@@ -111,10 +114,22 @@ async function dispatch(request: Request, env: Env, ctx: ExecutionContext): Prom
 }
 
 /** Runs before every route of an operator's: refuses, or lets the router go on. */
-function requireAdmin(request: IRequestStrict, env: Env): Response | undefined {
-  const { adminSecret } = deploymentOf(env);
-  const refused = refuseUnlessAdmin(adminSecret, offersSecret(request.headers, adminSecret));
-  return refused === undefined ? undefined : answer(request, refused);
+async function requireAdmin(request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Response | undefined> {
+  return heed(request, await guardAdmin(request, env, ctx));
+}
+
+/** Counts every call below a path under the limit of that name. */
+function limitedBy(name: string) {
+  return async (request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Response | undefined> =>
+    heed(request, await guardRate(name, request, { env, ctx }));
+}
+
+/** What guards want the answer to a request to carry. */
+const guardHeaders = new WeakMap<Request, readonly (readonly [string, string])[]>();
+
+function heed(request: Request, { refusal, headers }: Guarded): Response | undefined {
+  if (headers !== undefined) guardHeaders.set(request, headers);
+  return refusal === undefined ? undefined : answer(request, refusal);
 }
 
 function allowedMethods(path: string): string[] {

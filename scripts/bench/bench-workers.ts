@@ -68,7 +68,7 @@ function planeOf(): WorkerSpec {
   return planeWorker(
     { ...file, services: behind },
     {
-      vars: { CLIENT_IP_SOURCE: "peer", REVOCATION_REPLICAS: "1", CONFIG_FILE: "" },
+      vars: { CLIENT_IP_SOURCE: "peer", REVOCATION_REPLICAS: "1", RATE_LIMIT_SHARDS: "1", CONFIG_FILE: "" },
       secrets: SECRETS,
       version: { id: randomUUID(), tag: "bench", timestamp: new Date().toISOString() },
     },

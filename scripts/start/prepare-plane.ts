@@ -33,7 +33,7 @@ export type PreparedPlane = {
 /** What one may set per machine, in the environment or in .dev.vars; the rest is wrangler.jsonc's. */
 const SETTABLE = ["ENVIRONMENT", "DEV_MODE", "TRUSTED_HOPS"];
 /** No proxy of ours stands in front of workerd, and one disk gains nothing from replicas. */
-const FIXED = { CLIENT_IP_SOURCE: "peer", REVOCATION_REPLICAS: "1" };
+const FIXED = { CLIENT_IP_SOURCE: "peer", REVOCATION_REPLICAS: "1", RATE_LIMIT_SHARDS: "1" };
 /** A page of the example configuration. */
 const EXAMPLE_APP = { host: "console.sonr.id", path: "/dashboard" };
 

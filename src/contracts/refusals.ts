@@ -42,6 +42,11 @@ const REFUSALS = {
   admin_secret_unset: [503, "ADMIN_SECRET is not set on the server"],
   session_keys_unset: [503, "SESSION_KEYS is not set on the server"],
   cross_origin: [403, "The call comes from another origin"],
+  // how much
+  rate_limited: [429, "Rate limit exceeded", { error: "Rate limit exceeded" }],
+  too_many_at_once: [429, "Too many at one time", { error: "Rate limit exceeded" }],
+  limit_key_missing: [400, "The request lacks what its limit counts by"],
+  limiter_unavailable: [503, "The rate limiter did not answer"],
   // what is asked for
   no_route: [404, "No route matches"],
   not_found: [404, "There is nothing here"],

@@ -20,6 +20,9 @@ export type AccessLine = {
   readonly lease?: string | undefined;
   readonly leaseAgeMs?: number | undefined;
   readonly configVersion?: number | undefined;
+  /** The limit that refused, and those in shadow that would have. */
+  readonly limitedBy?: string | undefined;
+  readonly overrun?: readonly string[] | undefined;
   readonly stale?: readonly string[] | undefined;
   readonly failed?: readonly string[] | undefined;
   readonly why: string;

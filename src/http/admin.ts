@@ -12,10 +12,13 @@ export function refuseUnlessAdmin(secret: string | undefined, isAdmin: boolean):
   return isAdmin ? undefined : refuse("admin_unauthorized");
 }
 
-/** Whether any of the three headers carries the secret. */
-export function offersSecret(headers: Headers, secret: string | undefined): boolean {
-  const offered = [headers.get("X-Admin-Secret"), headers.get("Authorization"), headers.get("X-API-Key")];
-  return offered.some((value) => value !== null && isAdminSecret(value, secret));
+/** Whether any of the three headers is sent at all, and whether one carries the secret. */
+export type SecretOffer = { readonly isOffered: boolean; readonly isRight: boolean };
+
+export function offeredSecret(headers: Headers, secret: string | undefined): SecretOffer {
+  const values = [headers.get("X-Admin-Secret"), headers.get("Authorization"), headers.get("X-API-Key")];
+  const offered = values.filter((value) => value !== null);
+  return { isOffered: offered.length > 0, isRight: offered.some((value) => isAdminSecret(value, secret)) };
 }
 
 /** Whether one header's value is the secret, bare or as a bearer token. Never true while the server has none. */

@@ -7,11 +7,13 @@ import { readBody } from "../http/body.ts";
 import { reply } from "../http/reply.ts";
 import { deploymentOf } from "../isolate/deployment.ts";
 import { rawPath, readAddress } from "../policies/forwarding/address.ts";
+import { ruleFor } from "../policies/limits/compiled-limit.ts";
 import type { CompiledRoute } from "../policies/routing/compiled-config.ts";
 import { isControlPath } from "../policies/routing/control-paths.ts";
 import type { RouteMatch } from "../policies/routing/match-route.ts";
 import { noneToTry } from "./forward.ts";
 import { decide } from "./handle.ts";
+import { standingsUnder } from "./limit.ts";
 import { isResendable, targetOf } from "./parcel.ts";
 import type { Incoming } from "./sanitise.ts";
 import type { Scope } from "./scope.ts";
@@ -56,7 +58,7 @@ async function explainRequest(asked: ExplainRequest, env: Env, ctx: ExecutionCon
   const scope: Scope = { request, env, ctx, deployment: deploymentOf(env) };
   const trail = new Trail(request, Date.now(), false);
   const decision = await decide(scope, trail);
-  const seen = { host: address.host, path: address.path, ...describeChoice(trail) };
+  const seen = { host: address.host, path: address.path, ...describeChoice(trail, headers) };
   if (!decision.ok) return { ...refused(decision), ...seen };
   const { incoming, route } = decision;
   if (route.pool.instances.length === 0) return { ...refused(noneToTry(route.pool)), ...seen };
@@ -80,13 +82,18 @@ function effectiveUrl({ url, headers }: ExplainRequest): { readonly url: string;
   return { url: url.slice(0, start) + host + (rest.startsWith("/") ? rest : `/${rest}`), host };
 }
 
-function describeChoice({ configVersion, configStale, match, identity, route }: Trail) {
+function describeChoice(trail: Trail, headers: Headers) {
+  const { config, configStale, match, identity, route } = trail;
   const { session } = identity ?? {};
   return {
-    config: { version: configVersion, stale: configStale },
+    config: { version: config?.version ?? 0, stale: configStale },
     session: session === undefined ? null : { id: session.name, ...session.data },
     ...(match !== undefined && { candidates: candidatesOf(match) }),
-    ...(route !== undefined && { route: describeRoute(route), pool: describePool(route) }),
+    ...(route !== undefined && {
+      route: describeRoute(route),
+      pool: describePool(route),
+      limits: describeLimits(trail, route, headers),
+    }),
   };
 }
 
@@ -105,10 +112,21 @@ const describeRoute = (route: CompiledRoute) => ({
   auth: route.auth,
   sessionFreshnessMs: route.sessionFreshnessMs,
   webSocket: route.webSocket,
-  limits: route.limits,
   timeoutMs: route.timeoutMs,
   tryTimeoutMs: route.tryTimeoutMs,
 });
+
+/** Those that count this request, and by which key. */
+function describeLimits(trail: Trail, route: CompiledRoute, headers: Headers) {
+  const standings = standingsUnder(trail, route, headers);
+  if (!standings.ok) return refused(standings);
+  return standings.value.map(({ limit, key }) => ({
+    name: limit.name,
+    key,
+    ...ruleFor(limit, key),
+    shadow: limit.shadow,
+  }));
+}
 
 const describePool = ({ pool }: CompiledRoute) => ({
   name: pool.name,

@@ -10,6 +10,7 @@ import { admit } from "./admit.ts";
 import { configure } from "./configure.ts";
 import { type Forwarded, forward } from "./forward.ts";
 import { identify } from "./identify.ts";
+import { limit } from "./limit.ts";
 import { type Incoming, sanitise } from "./sanitise.ts";
 import type { Scope } from "./scope.ts";
 import { settle } from "./settle.ts";
@@ -23,13 +24,15 @@ export async function handle(request: Request, env: Env, ctx: ExecutionContext):
     return settle(scope, trail, outcome);
   } catch (fault) {
     if (outcome.ok) outcome.hold.release(ctx);
+    trail.slots?.release(scope);
     return settle(scope, trail, refusalOfFault(fault, trail.requestId));
   }
 }
 
 async function conduct(scope: Scope, trail: Trail): Promise<Forwarded | Refusal> {
   try {
-    const decision = await decide(scope, trail);
+    const limiting = limit(scope, await decide(scope, trail), trail);
+    const decision = limiting instanceof Promise ? await limiting : limiting;
     return decision.ok ? await forward(scope, decision, trail) : decision;
   } catch (fault) {
     return refusalOfFault(fault, trail.requestId);

@@ -14,18 +14,24 @@ import type { Scope } from "./scope.ts";
 import type { Trail } from "./trail.ts";
 
 export function settle(scope: Scope, trail: Trail, outcome: Forwarded | Refusal): Response {
-  const response = outcome.ok
-    ? finish(scope, trail, outcome)
-    : problem(outcome, { requestId: trail.requestId, html: prefersHtml(scope.request.headers.get("Accept")) });
+  const response = outcome.ok ? finish(scope, trail, outcome) : refuseWith(scope, trail, outcome);
+  if (trail.limitHeaders !== undefined && response.webSocket === null)
+    for (const [name, value] of trail.limitHeaders) response.headers.set(name, value);
   const stale = staleParts(trail);
   if (stale !== undefined && response.webSocket === null) response.headers.set("X-Signalbox-Stale", stale.join(", "));
   logRequest(scope, trail, { status: response.status, stale, why: outcome.ok ? "forwarded" : outcome.code });
   return response;
 }
 
+function refuseWith(scope: Scope, trail: Trail, refusal: Refusal): Response {
+  trail.slots?.release(scope);
+  return problem(refusal, { requestId: trail.requestId, html: prefersHtml(scope.request.headers.get("Accept")) });
+}
+
 function finish(scope: Scope, trail: Trail, { response, route, hold }: Forwarded): Response {
   if (response.webSocket !== null) {
     hold.releaseUncounted(scope.ctx);
+    trail.slots?.release(scope);
     return response;
   }
   // The copy's headers are the only ones looked at: each look at a response's headers wraps them anew.
@@ -34,8 +40,10 @@ function finish(scope: Scope, trail: Trail, { response, route, hold }: Forwarded
   const { contentLength, eventStream, dropped } = readResponse(headers);
   for (const name of dropped ?? []) headers.delete(name);
   headers.set("X-Request-Id", trail.requestId);
-  if (answer.body === null || endsAtHeaders(contentLength)) {
+  const { slots } = trail;
+  if (answer.body === null || (slots === undefined && endsAtHeaders(contentLength))) {
     hold.release(scope.ctx);
+    slots?.release(scope);
     return answer;
   }
   const carriage = carry(answer.body, {
@@ -43,6 +51,7 @@ function finish(scope: Scope, trail: Trail, { response, route, hold }: Forwarded
     idleTimeoutMs: eventStream ? undefined : route.idleTimeoutMs,
   });
   hold.releaseAfter(carriage.ended, scope.ctx);
+  slots?.releaseAfter(carriage.ended, scope);
   return new Response(carriage.body, answer);
 }
 
@@ -88,7 +97,9 @@ function logRequest(scope: Scope, trail: Trail, { status, stale, why }: Verdict)
     tries: trail.tries,
     lease: trail.lease,
     leaseAgeMs: trail.leaseAgeMs,
-    configVersion: trail.configVersion,
+    configVersion: trail.config?.version ?? 0,
+    limitedBy: trail.limitedBy,
+    overrun: trail.overrun,
     stale,
     failed: trail.failed,
     why,

@@ -1,6 +1,7 @@
 // What became of one request, written down as it happens: the access log, the answer's headers and operators read it.
 
 import { chooseRequestId } from "../http/request-id.ts";
+import type { HeldSlots } from "../isolate/limits/held-slots.ts";
 import type { Selection } from "../isolate/pools/pool-leases.ts";
 import type { Identity } from "../isolate/sessions/session-snapshots.ts";
 import type { CompiledConfig, CompiledRoute } from "../policies/routing/compiled-config.ts";
@@ -19,6 +20,8 @@ export class Trail {
   readonly method: string;
   host = "";
   path = "";
+  /** Raw, without its `?`. */
+  query = "";
   clientIp = "";
   match: RouteMatch | undefined;
   identity: Identity | undefined;
@@ -30,9 +33,17 @@ export class Trail {
   tries = 0;
   /** Instances that failed before the one that answered. */
   failed: string[] | undefined;
-  configVersion = 0;
+  config: CompiledConfig | undefined;
   /** Share of requests whose line is written. Until the configuration is known, all. */
   sampleRate = 1;
+  /** The limit that refused. */
+  limitedBy: string | undefined;
+  /** Limits in shadow that would have refused. */
+  overrun: readonly string[] | undefined;
+  /** What the answer tells of limits. */
+  limitHeaders: readonly (readonly [string, string])[] | undefined;
+  /** Held until the request has ended. */
+  slots: HeldSlots | undefined;
   configStale = false;
   sessionStale = false;
 
@@ -58,6 +69,7 @@ export class Trail {
     this.#requestId = requestId;
     this.host = address.host;
     this.path = address.path;
+    this.query = address.target.slice(address.path.length + 1);
     this.clientIp = clientIp;
   }
 
@@ -69,7 +81,7 @@ export class Trail {
   }
 
   noteConfig(config: CompiledConfig, stale: boolean): void {
-    this.configVersion = config.version;
+    this.config = config;
     this.configStale = stale;
     if (!this.verbose) this.sampleRate = config.logSampleRate;
   }

@@ -3,6 +3,7 @@
 
 import type { Bindings } from "../../contracts/bindings.ts";
 import type { ConfigDocument, ConfigProblem } from "../../contracts/config.ts";
+import { compileLimits } from "../limits/compile-limits.ts";
 import { compilePools } from "./compile-pools.ts";
 import { compileRoutes, exposedRoutes } from "./compile-routes.ts";
 import { CONFIG_FRESHNESS_MS, type CompiledConfig } from "./compiled-config.ts";
@@ -26,15 +27,16 @@ export type Compilation = {
 export function compileConfig({ version, document, bindings }: CompileInput): Compilation {
   const findings = new Findings();
   const pools = compilePools(document.pools, { bindings, findings });
-  const context = { document, pools, findings };
+  const limits = compileLimits(document.limits);
+  const context = { document, pools, limits, findings };
   const ranked = rankRoutes([...compileRoutes(context), ...exposedRoutes(context)]);
-  if (document.limits !== undefined) findings.warn(["limits"], "is stored, but no limit is enforced yet");
   const config: CompiledConfig = {
     version,
     domain: document.domain,
     configFreshnessMs: document.configFreshnessMs ?? CONFIG_FRESHNESS_MS,
     logSampleRate: document.log?.sampleRate ?? 1,
     pools,
+    limits,
     table: buildTable(ranked, document.domain),
   };
   return {

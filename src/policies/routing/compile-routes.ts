@@ -2,25 +2,15 @@
 // what would weaken a protection falls to the stricter reading.
 
 import type { ConfigDocument, RouteConfig, SessionCondition } from "../../contracts/config.ts";
+import type { CompiledLimit } from "../limits/compiled-limit.ts";
 import { adviseOnRetry } from "./advise-on-retry.ts";
 import type { CompiledPool, CompiledRoute } from "./compiled-config.ts";
 import { isControlPath } from "./control-paths.ts";
 import type { Findings } from "./findings.ts";
 import { type HostPattern, type PathPattern, parseHost, parsePath, type Unusable } from "./route-patterns.ts";
 
-/** Ships with the plane and may be named by any route. */
-const BUILT_IN_LIMITS = [
-  "health",
-  "metrics",
-  "admin",
-  "general",
-  "chat",
-  "api",
-  "router",
-  "terminals",
-  "workspace-sessions",
-];
-
+/** For a route that names no limits (D65). */
+const ROUTE_LIMIT = "general";
 const SESSION_FRESHNESS_MS = 1_000;
 const TIMEOUT_MS = 60_000;
 const TRY_TIMEOUT_MS = 15_000;
@@ -39,19 +29,19 @@ export type Candidate = {
 export type RouteContext = {
   readonly document: ConfigDocument;
   readonly pools: ReadonlyMap<string, CompiledPool>;
+  readonly limits: ReadonlyMap<string, CompiledLimit>;
   readonly findings: Findings;
 };
 
 export function compileRoutes(context: RouteContext): Candidate[] {
   const { document, findings } = context;
   const ids = new Set<string>();
-  const limits = new Set([...BUILT_IN_LIMITS, ...Object.keys(document.limits ?? {})]);
   const patterns = new Map<string, Candidate>();
   return (document.routes ?? []).flatMap((route, position) => {
     if (ids.has(route.id))
       findings.problem(["routes", position, "id"], `"${route.id}" is already the id of another route`);
     ids.add(route.id);
-    checkLimits(route, position, { limits, findings });
+    checkLimits(route, position, context);
     adviseOnRetry(route.retry, ["routes", position], findings);
     const candidate = compileRoute(route, position, context);
     if (candidate === undefined) return [];
@@ -68,17 +58,18 @@ export function compileRoutes(context: RouteContext): Candidate[] {
 }
 
 /** `/{pool}/*` for every exposed pool, forwarded byte for byte (D36). */
-export const exposedRoutes = ({ pools, document, findings }: RouteContext): Candidate[] =>
-  [...pools.values()]
+export const exposedRoutes = (context: RouteContext): Candidate[] =>
+  [...context.pools.values()]
     .filter((pool) => pool.exposed && !isControlPath(`/${pool.name}`))
     .map((pool, index) => {
+      const { document, findings } = context;
       if (isEmpty(pool, document)) {
         findings.problem(["pools", pool.name, "instances"], "is empty, but the pool is exposed");
       }
       const config = { id: `exposed:${pool.name}`, path: `/${pool.name}/*`, pool: pool.name };
       const position = (document.routes?.length ?? 0) + index;
       return {
-        route: fields(config, pool, document),
+        route: fields(config, pool, context),
         host: { kind: "any" },
         path: { kind: "prefix", key: `/${pool.name}` },
         exposed: true,
@@ -105,7 +96,7 @@ function compileRoute(route: RouteConfig, position: number, context: RouteContex
   if (isDead) findings.problem([...place, "session"], "never holds: a visitor without a session has no defaultApp");
   if (pool === undefined || host.kind === "unusable" || path.kind === "unusable" || isDead) return undefined;
   const stripLength = strips && path.kind === "prefix" ? path.key.length : 0;
-  return { route: { ...fields(route, pool, document), stripLength }, host, path, exposed: false, position };
+  return { route: { ...fields(route, pool, context), stripLength }, host, path, exposed: false, position };
 }
 
 function parseRoutePath(pattern: string | undefined): PathPattern | Unusable {
@@ -133,15 +124,10 @@ function checkWebSocket(route: RouteConfig, position: number, findings: Findings
 
 const isProtected = (route: RouteConfig): boolean => route.auth === "required" || route.auth === "admin";
 
-function checkLimits(
-  route: RouteConfig,
-  position: number,
-  { limits, findings }: { readonly limits: ReadonlySet<string>; readonly findings: Findings },
-): void {
+function checkLimits(route: RouteConfig, position: number, { limits, findings }: RouteContext): void {
   for (const [index, name] of (route.limits ?? []).entries()) {
     if (!limits.has(name)) findings.problem(["routes", position, "limits", index], `there is no limit named ${name}`);
   }
-  if (route.limits?.length) findings.warn(["routes", position, "limits"], "is stored, but no limit is enforced yet");
 }
 
 function webSocketOf(route: RouteConfig, pool: CompiledPool): "pass" | "relay" {
@@ -149,7 +135,11 @@ function webSocketOf(route: RouteConfig, pool: CompiledPool): "pass" | "relay" {
   return route.webSocket ?? (pool.strategy === "least-connections" ? "relay" : "pass");
 }
 
-function fields(route: RouteConfig, pool: CompiledPool, document: ConfigDocument): Omit<CompiledRoute, "rank"> {
+function fields(
+  route: RouteConfig,
+  pool: CompiledPool,
+  { document, limits }: RouteContext,
+): Omit<CompiledRoute, "rank"> {
   const poolRetry = document.pools?.[pool.name]?.retry;
   const session = route.session;
   const isConditional = session?.authenticated !== undefined || session?.defaultApp !== undefined;
@@ -171,7 +161,7 @@ function fields(route: RouteConfig, pool: CompiledPool, document: ConfigDocument
     attemptsMax: Math.min(pool.instances.length, route.retry?.attempts ?? pool.attemptsMax),
     resendNonIdempotent: route.retry?.nonIdempotent ?? poolRetry?.nonIdempotent ?? false,
     webSocket: webSocketOf(route, pool),
-    limits: route.limits ?? [],
+    limits: (route.limits ?? [ROUTE_LIMIT]).flatMap((name) => limits.get(name) ?? []),
   };
 }
 

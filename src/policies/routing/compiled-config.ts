@@ -1,6 +1,7 @@
 // What a configuration document becomes: everything the data plane reads per request, precomputed.
 
 import type { SessionCondition } from "../../contracts/config.ts";
+import type { CompiledLimit } from "../limits/compiled-limit.ts";
 
 export type Target =
   | { readonly kind: "binding"; readonly binding: string; readonly rpc: boolean }
@@ -54,7 +55,8 @@ export type CompiledRoute = {
   readonly attemptsMax: number;
   readonly resendNonIdempotent: boolean;
   readonly webSocket: "pass" | "relay";
-  readonly limits: readonly string[];
+  /** All must admit a request; empty where it stands under none. */
+  readonly limits: readonly CompiledLimit[];
 };
 
 /** Hosts in forms a request can be looked up by. Filled by compile-config.ts, read by match-route.ts only. */
@@ -89,5 +91,7 @@ export type CompiledConfig = {
   readonly configFreshnessMs: number;
   readonly logSampleRate: number;
   readonly pools: ReadonlyMap<string, CompiledPool>;
+  /** By name, those that ship with the plane included. */
+  readonly limits: ReadonlyMap<string, CompiledLimit>;
   readonly table: RouteTable;
 };

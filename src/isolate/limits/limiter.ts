@@ -1,0 +1,134 @@
+// Whether a request is within its limits, from what this isolate has been lent: without a call while that lasts.
+// All or nothing: what one limit refuses costs the others nothing. Called by src/traffic and src/router.ts.
+
+import { limiterShards } from "../../objects.ts";
+import { ruleFor } from "../../policies/limits/compiled-limit.ts";
+import type { LimitFact } from "../../policies/limits/limit-answer.ts";
+import type { Standing } from "../../policies/limits/limit-key.ts";
+import { RateWindow } from "../../policies/limits/rate-window.ts";
+import { BoundedMap } from "../bounded-map.ts";
+import { LatestTime } from "../latest-time.ts";
+import type { Access } from "../refreshed.ts";
+import { HeldSlots } from "./held-slots.ts";
+import { limitAddress } from "./limit-address.ts";
+import { isRefusal, type LimitClaim } from "./limit-claim.ts";
+import { type Exchange, LimiterLine } from "./limiter-line.ts";
+import { SlotClaim } from "./slot-claim.ts";
+import { TokenClaim } from "./token-claim.ts";
+
+/** `facts`: of the limits that show them. `overrun`: limits in shadow that would have refused. `slots`: held until the request ends. */
+export type Admitted = {
+  readonly ok: true;
+  readonly facts: readonly LimitFact[];
+  readonly overrun: readonly string[];
+  readonly slots: HeldSlots | undefined;
+};
+/** `unavailable`: the limit's shard does not answer, and the limit says that nobody comes through then. */
+export type Denied = { readonly ok: false; readonly fact: LimitFact; readonly why: "exceeded" | "unavailable" };
+export type Admission = Admitted | Denied;
+
+export type LimiterOptions = {
+  readonly isolateId: string;
+  /** Calls a shard; the objects' own unless told otherwise. */
+  readonly exchange?: Exchange;
+  /** Epoch ms. */
+  readonly clock?: () => number;
+};
+
+const LOCAL_KEYS_MAX = 10_000;
+
+export class Limiter {
+  readonly #options: LimiterOptions;
+  readonly #lines = new Map<number, LimiterLine>();
+  /** Windows this isolate counts by itself while their shard is down. */
+  readonly #local = new BoundedMap<RateWindow>({ entriesMax: LOCAL_KEYS_MAX });
+  readonly #clock: () => number;
+  readonly #time: LatestTime;
+  #slots = 0;
+
+  constructor(options: LimiterOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? Date.now;
+    this.#time = new LatestTime(this.#clock, () => {
+      for (const line of this.#lines.values()) line.dropLeases();
+    });
+  }
+
+  /** At once (no promise) while everything needed is at hand. Never rejects. */
+  admit(standings: readonly Standing[], access: Access): Admission | Promise<Admission> {
+    const now = { ...access, nowMs: this.#time.see(access.nowMs) };
+    const claims = standings.map((standing) => this.#claim(standing, now));
+    const open = refusedBy(claims) === undefined ? claims.filter(({ outcome }) => outcome === undefined) : [];
+    return open.length === 0 ? conclude(claims, now) : this.#askAll(open, claims, now);
+  }
+
+  /** Whether nothing is left of a rate, as known at most a second ago; spends nothing. False while its shard does not answer. */
+  async isExhausted({ limit, key: text }: Standing, access: Access): Promise<boolean> {
+    const rule = ruleFor(limit, text);
+    if (rule.kind === "slots") return false;
+    const { key, shard } = limitAddress(limit.name, text, limiterShards(access.env));
+    const line = this.#lineTo(shard);
+    return (await line.look(line.rateAccount(key, rule), access)) === 0;
+  }
+
+  async #askAll(open: readonly LimitClaim[], claims: readonly LimitClaim[], access: Access): Promise<Admission> {
+    await Promise.all(open.map((claim) => claim.ask(access)));
+    return conclude(claims, { ...access, nowMs: this.#time.read() });
+  }
+
+  #claim({ limit, key: text }: Standing, { env, nowMs }: Access): LimitClaim {
+    const rule = ruleFor(limit, text);
+    const { key, shard } = limitAddress(limit.name, text, limiterShards(env));
+    const line = this.#lineTo(shard);
+    if (rule.kind === "slots") {
+      const slotId = `${this.#options.isolateId}.${++this.#slots}`;
+      return new SlotClaim({ limit, rule, line, account: line.slotAccount(key, rule), slotId });
+    }
+    const countAlone = (): boolean => this.#countAlone(key, { ...rule, cost: limit.cost });
+    return new TokenClaim({ limit, rule, line, account: line.rateAccount(key, rule), countAlone }, nowMs);
+  }
+
+  #countAlone(key: string, { limit, windowMs, cost }: { limit: number; windowMs: number; cost: number }): boolean {
+    const window = new RateWindow(windowMs, this.#clock(), this.#local.get(key)?.toState());
+    this.#local.set(key, window);
+    return window.spend(cost, limit);
+  }
+
+  #lineTo(shard: number): LimiterLine {
+    const known = this.#lines.get(shard);
+    if (known !== undefined) return known;
+    const line = new LimiterLine({ ...this.#options, shard });
+    this.#lines.set(shard, line);
+    return line;
+  }
+}
+
+let own: Limiter | undefined;
+
+/** This isolate's own. Made at the first request: no random id can be made before there is one. */
+export function limiter(): Limiter {
+  own ??= new Limiter({ isolateId: crypto.randomUUID() });
+  return own;
+}
+
+/** The first limit, in the order given, that does not let the request pass. */
+const refusedBy = (claims: readonly LimitClaim[]): LimitClaim | undefined =>
+  claims.find(({ outcome, limit }) => !limit.shadow && isRefusal(outcome));
+
+/** Spends what was set aside, or gives all of it back. */
+function conclude(claims: readonly LimitClaim[], access: Access): Admission {
+  const refused = refusedBy(claims);
+  if (refused !== undefined) {
+    for (const claim of claims) claim.giveBack(access);
+    const why = refused.outcome === "unavailable" ? "unavailable" : "exceeded";
+    return { ok: false, fact: refused.fact(access.nowMs), why };
+  }
+  for (const claim of claims) claim.confirm(access);
+  const holding = claims.filter((claim): claim is SlotClaim => claim instanceof SlotClaim && claim.isHeld);
+  return {
+    ok: true,
+    facts: claims.filter(({ limit }) => limit.headers).map((claim) => claim.fact(access.nowMs)),
+    overrun: claims.filter(({ limit, outcome }) => limit.shadow && isRefusal(outcome)).map(({ limit }) => limit.name),
+    slots: holding.length === 0 ? undefined : new HeldSlots(holding),
+  };
+}

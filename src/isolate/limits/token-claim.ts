@@ -1,0 +1,72 @@
+// One request under one rate: its tokens are set aside, spent when every limit admits it, put back when one does not.
+
+import type { RateRule } from "../../contracts/limits.ts";
+import type { TokenHold } from "../../policies/limits/allowance.ts";
+import type { CompiledLimit } from "../../policies/limits/compiled-limit.ts";
+import type { LimitFact } from "../../policies/limits/limit-answer.ts";
+import type { RateAccount, TokenOutcome } from "../../policies/limits/limiter-desk.ts";
+import type { Access } from "../refreshed.ts";
+import type { Asking, LimitClaim, Outcome } from "./limit-claim.ts";
+import type { LimiterLine } from "./limiter-line.ts";
+
+export type TokenClaimFacts = {
+  readonly limit: CompiledLimit;
+  readonly rule: RateRule;
+  readonly line: LimiterLine;
+  readonly account: RateAccount;
+  /** Counts this request without the shard; false when it is one too many. */
+  readonly countAlone: () => boolean;
+};
+
+export class TokenClaim implements LimitClaim {
+  readonly limit: CompiledLimit;
+  outcome: Outcome | undefined;
+  readonly #facts: TokenClaimFacts;
+  #hold: TokenHold | undefined;
+
+  /** Takes what is at hand; nobody overtakes those who wait. */
+  constructor(facts: TokenClaimFacts, nowMs: number) {
+    const { limit, account } = facts;
+    this.limit = limit;
+    this.#facts = facts;
+    if (account.waiters.length === 0) this.#hold = account.allowance.take(limit.cost, nowMs);
+    if (this.#hold !== undefined) this.outcome = "admitted";
+    else if (account.allowance.isDenied(nowMs)) this.outcome = "denied";
+  }
+
+  async ask(asking: Asking): Promise<void> {
+    const { line, account } = this.#facts;
+    this.outcome = this.#outcomeOf(await line.waitForTokens(account, this.limit.cost, asking));
+  }
+
+  confirm(access: Access): void {
+    if (this.#hold !== undefined) this.#facts.line.spend(this.#facts.account, this.#hold, access);
+    this.#hold = undefined;
+  }
+
+  giveBack(): void {
+    if (this.#hold !== undefined) this.#facts.account.allowance.putBack(this.#hold);
+    this.#hold = undefined;
+  }
+
+  fact(nowMs: number): LimitFact {
+    const { rule, account } = this.#facts;
+    const { name } = this.limit;
+    const view = account.allowance.view(nowMs);
+    const remaining = this.outcome === "denied" ? 0 : view.remaining;
+    return { name, limit: rule.limit, windowMs: rule.windowMs, remaining, releaseInMs: view.releaseInMs };
+  }
+
+  #outcomeOf(got: TokenOutcome): Outcome {
+    if (got === "denied") return "denied";
+    if (got === "failed") return this.#withoutShard();
+    this.#hold = got;
+    return "admitted";
+  }
+
+  #withoutShard(): Outcome {
+    if (this.limit.onError === "closed") return "unavailable";
+    if (this.limit.onError === "local" && !this.#facts.countAlone()) return "denied";
+    return "uncounted";
+  }
+}

@@ -1,0 +1,173 @@
+// What an isolate may spend of one key's window without asking: the leases it holds, and what it was refused.
+// Spends nothing twice and nothing after a lease's end on the isolate's own clock, counted from before it asked.
+// Pure: the clock comes in as an argument. Filled and emptied by limiter-desk.ts.
+
+import type { LeaseReport, RateAnswer, RateRule, TokenWish } from "../../contracts/limits.ts";
+
+/** Tokens set aside for one request until it is known whether all its limits admit it. */
+export type TokenHold = { readonly lease: HeldLease; readonly cost: number };
+
+type HeldLease = {
+  readonly id: string;
+  readonly tokens: number;
+  readonly untilMs: number;
+  /** When the shard had better hear of it, epoch ms. */
+  readonly tellAtMs: number;
+  used: number;
+  held: number;
+  reported: number;
+};
+
+/** What was asked, when before it left, and when the answer came: the isolate's clock. */
+export type Heard = { readonly wish: TokenWish; readonly askedAtMs: number; readonly nowMs: number };
+
+/** What a request is told that is refused, or admitted with headers. */
+export type WindowView = { readonly remaining: number; readonly releaseInMs: number };
+
+/** A denial is remembered until tokens come free, and no longer than this. */
+const DENIAL_MS_MAX = 1_000;
+/** Nothing is asked for in advance for this long after nothing was lent so. */
+const NONE_IN_ADVANCE_MS = 1_000;
+/** Spare tokens are for what this isolate spends in this time. */
+const HORIZON_MS = 1_000;
+/** What is spent in less time than this says little about a rate. */
+const RATE_MS_MIN = 50;
+/** Where the window is shorter, tokens that went to waiting requests are reported soon: until then they count for too long. */
+const SHORT_WINDOW_MS = 60_000;
+const TELL_SHARE = 0.02;
+const TELL_MS_MIN = 20;
+/** Spare tokens not used by this share of their time are given back. */
+const GIVE_BACK_SHARE = 0.75;
+
+export class Allowance {
+  rule: RateRule;
+  #leases: HeldLease[] = [];
+  #deniedUntilMs = Number.NEGATIVE_INFINITY;
+  #releaseAtMs = 0;
+  #noneInAdvanceUntilMs = Number.NEGATIVE_INFINITY;
+  #remaining = 0;
+  #spentSinceAsk = 0;
+  #askedAtMs = Number.NEGATIVE_INFINITY;
+  #heardAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(rule: RateRule) {
+    this.rule = rule;
+  }
+
+  /** Tokens set aside, or undefined when none of the leases holds enough. */
+  take(cost: number, nowMs: number): TokenHold | undefined {
+    for (const lease of this.#leases) {
+      if (nowMs >= lease.untilMs || lease.tokens - lease.used - lease.held < cost) continue;
+      lease.held += cost;
+      return { lease, cost };
+    }
+    return undefined;
+  }
+
+  /** The request is admitted: its tokens are spent. */
+  spend({ lease, cost }: TokenHold): void {
+    lease.held -= cost;
+    lease.used += cost;
+    this.#spentSinceAsk += cost;
+  }
+
+  /** The request is not admitted after all. */
+  putBack({ lease, cost }: TokenHold): void {
+    lease.held -= cost;
+  }
+
+  /** What the shard said remains, within the last second and less what was spent here; undefined when that is longer ago. */
+  remainingAt(nowMs: number): number | undefined {
+    if (nowMs - this.#heardAtMs > DENIAL_MS_MAX) return undefined;
+    return this.isDenied(nowMs) ? 0 : this.view(nowMs).remaining;
+  }
+
+  isDenied(nowMs: number): boolean {
+    return nowMs < this.#deniedUntilMs;
+  }
+
+  view(nowMs: number): WindowView {
+    const left = this.#leases.reduce((sum, { tokens, used }) => sum + tokens - used, 0);
+    return { remaining: this.#remaining + left, releaseInMs: Math.max(0, this.#releaseAtMs - nowMs) };
+  }
+
+  /** Whether half of what was lent in advance is gone, so that more should be on its way. */
+  isLow(nowMs: number): boolean {
+    const newest = this.#leases.at(-1);
+    if (newest === undefined || nowMs >= newest.untilMs || nowMs < this.#noneInAdvanceUntilMs) return false;
+    return (newest.tokens - newest.used) * 2 < newest.tokens;
+  }
+
+  /** When the shard should hear from this isolate unasked; undefined when there is nothing to tell. */
+  get tellAtMs(): number | undefined {
+    let at: number | undefined;
+    for (const { tellAtMs } of this.#leases) at = Math.min(at ?? tellAtMs, tellAtMs);
+    return at;
+  }
+
+  get isEmpty(): boolean {
+    return this.#leases.length === 0;
+  }
+
+  /** What is to be told of the leases. Those that are done are no longer spent from, whether or not the report arrives. */
+  report(nowMs: number): readonly LeaseReport[] {
+    const reports: LeaseReport[] = [];
+    for (const lease of this.#leases) {
+      const done = lease.held === 0 && (lease.used === lease.tokens || nowMs >= lease.tellAtMs);
+      if (lease.used === lease.reported && !done) continue;
+      lease.reported = lease.used;
+      reports.push({ leaseId: lease.id, used: lease.used, done });
+    }
+    const over = new Set(reports.filter(({ done }) => done).map(({ leaseId }) => leaseId));
+    this.#leases = this.#leases.filter(({ id, untilMs, held }) => !over.has(id) && (nowMs < untilMs || held > 0));
+    return reports;
+  }
+
+  /** What to ask for when `waiting` tokens are wanted now; beyond them, what is spent here in a second at the present rate. */
+  wish(
+    leaseId: string,
+    waiting: number,
+    { cost, nowMs }: { readonly cost: number; readonly nowMs: number },
+  ): TokenWish {
+    const elapsedMs = Math.max(RATE_MS_MIN, nowMs - this.#askedAtMs);
+    const spare = Math.floor((this.#spentSinceAsk * HORIZON_MS) / elapsedMs / cost) * cost;
+    this.#spentSinceAsk = 0;
+    this.#askedAtMs = nowMs;
+    return { leaseId, waiting, cost, spare };
+  }
+
+  /** Takes in what the shard granted, or remembers that it did not. */
+  hear(answer: RateAnswer, { wish, askedAtMs, nowMs }: Heard): void {
+    this.look(answer, nowMs);
+    const untilMs = askedAtMs + answer.validMs;
+    if (answer.granted > 0 && nowMs < untilMs) this.#leases.push(this.#lease(answer, wish, { askedAtMs, untilMs }));
+    if (answer.granted <= wish.waiting) this.#noneInAdvanceUntilMs = nowMs + NONE_IN_ADVANCE_MS;
+    const isDenied = answer.granted < wish.waiting && answer.remaining < wish.cost;
+    this.#deniedUntilMs = isDenied
+      ? nowMs + Math.min(DENIAL_MS_MAX, answer.releaseInMs || DENIAL_MS_MAX)
+      : Number.NEGATIVE_INFINITY;
+  }
+
+  /** Takes in how the window stands. */
+  look(answer: RateAnswer, nowMs: number): void {
+    this.#remaining = answer.remaining;
+    this.#releaseAtMs = nowMs + answer.releaseInMs;
+    this.#heardAtMs = nowMs;
+  }
+
+  #lease({ granted, validMs }: RateAnswer, wish: TokenWish, span: { askedAtMs: number; untilMs: number }): HeldLease {
+    const { windowMs } = this.rule;
+    const soonMs = windowMs < SHORT_WINDOW_MS ? Math.max(TELL_MS_MIN, windowMs * TELL_SHARE) : Number.POSITIVE_INFINITY;
+    const lateMs = granted > wish.waiting ? validMs * GIVE_BACK_SHARE : Number.POSITIVE_INFINITY;
+    const tellAtMs = span.askedAtMs + Math.min(soonMs, lateMs);
+    return {
+      id: wish.leaseId,
+      tokens: granted,
+      untilMs: span.untilMs,
+      tellAtMs,
+      used: 0,
+      held: 0,
+      reported: 0,
+    };
+  }
+}

@@ -1,0 +1,68 @@
+// Whom a limit counts for one request: the text of its key, as operators write it in overrides and in the admin API.
+
+import { ok, type Result, refuse } from "../../contracts/refusals.ts";
+import { networkOf } from "./client-network.ts";
+import type { CompiledLimit, KeyPart } from "./compiled-limit.ts";
+
+/** What is known of a request; undefined or empty where it has no such thing. */
+export type KeyFacts = {
+  readonly clientIp: string;
+  readonly user: string | undefined;
+  readonly session: string | undefined;
+  /** The route's id; on the control surface its path. */
+  readonly route: string;
+  /** Raw, without its `?`. `repository` is a parameter of it. */
+  readonly query: string;
+  /** By lower-case name. */
+  readonly header: (name: string) => string | undefined;
+};
+
+/** One limit a request stands under, and the key it counts by. */
+export type Standing = { readonly limit: CompiledLimit; readonly key: string };
+
+/** Refuses `unauthenticated` for want of a user or session, `limit_key_missing` of anything else, where a limit denies what it can't count. */
+export function standingsOf(limits: readonly CompiledLimit[], facts: KeyFacts): Result<readonly Standing[]> {
+  const standings: Standing[] = [];
+  for (const limit of limits) {
+    const choice = chooseKey(limit, facts);
+    if (choice === "skip") continue;
+    if (typeof choice === "object") {
+      const isSignIn = choice.kind === "user" || choice.kind === "session";
+      return refuse(isSignIn ? "unauthenticated" : "limit_key_missing", `limit ${limit.name}`);
+    }
+    standings.push({ limit, key: choice.slice(1) });
+  }
+  return ok(standings);
+}
+
+/**
+ * `=` and the key, or what is missing of it where that is refused, or `skip`. One part is its own text, several are joined by `+`,
+ * each with `%` and `+` percent-encoded. A request that lacks a part counts by `~` and its address: no other key begins so.
+ */
+function chooseKey({ parts, onMissingKey }: CompiledLimit, facts: KeyFacts): `=${string}` | "skip" | KeyPart {
+  const values: string[] = [];
+  for (const part of parts) {
+    const value = readPart(part, facts);
+    if (value !== undefined && value !== "") values.push(value);
+    else if (onMissingKey === "skip") return "skip";
+    else if (onMissingKey === "deny") return part;
+    else return `=~${networkOf(facts.clientIp)}`;
+  }
+  const [only = ""] = values;
+  const key =
+    values.length === 1 ? only : values.map((value) => value.replaceAll(/[%+]/g, encodeURIComponent)).join("+");
+  return key.startsWith("~") ? `=%7E${key.slice(1)}` : `=${key}`;
+}
+
+function readPart(part: KeyPart, facts: KeyFacts): string | undefined {
+  switch (part.kind) {
+    case "ip":
+      return networkOf(facts.clientIp);
+    case "header":
+      return facts.header(part.header);
+    case "repository":
+      return new URLSearchParams(facts.query).get("repository") ?? undefined;
+    default:
+      return facts[part.kind];
+  }
+}

@@ -1,0 +1,200 @@
+// An isolate's dealings with one shard: which keys it spends from, who waits, what the next call says, what its reply means.
+// Pure: the clock comes in, the call is made by isolate/limits/limiter-line.ts, or by the simulation.
+
+import type { LimiterAsk, LimiterCall, LimiterReply, RateRule, SlotRule, TokenWish } from "../../contracts/limits.ts";
+import { Allowance, type TokenHold } from "./allowance.ts";
+import { SlotAccount } from "./slot-account.ts";
+
+/** `failed`: the shard did not answer. */
+export type TokenOutcome = TokenHold | "denied" | "failed";
+type TokenWaiter = { readonly cost: number; readonly settle: (outcome: TokenOutcome) => void };
+
+export class RateAccount {
+  readonly key: string;
+  readonly allowance: Allowance;
+  readonly waiters: TokenWaiter[] = [];
+  /** Who only wants to know what remains. */
+  readonly lookers: ((remaining: number | undefined) => void)[] = [];
+
+  constructor(key: string, rule: RateRule) {
+    this.key = key;
+    this.allowance = new Allowance(rule);
+  }
+}
+
+type Account = RateAccount | SlotAccount;
+/** An ask as it left: how many of the waiters it speaks for. */
+type Sent =
+  | { readonly account: RateAccount; readonly wish: TokenWish | undefined; readonly waiters: number }
+  | { readonly account: SlotAccount; readonly ids: readonly string[] };
+export type Departure = { readonly call: LimiterCall; readonly sent: readonly Sent[]; readonly askedAtMs: number };
+
+/** Keys remembered; what was leased for a forgotten one lapses. */
+const ACCOUNTS_MAX = 20_000;
+/** Asks in one call: what an object works off without keeping others waiting. */
+const ASKS_MAX = 500;
+
+export class LimiterDesk {
+  readonly #isolateId: string;
+  readonly #accounts = new Map<string, Account>();
+  /** With something to say in the next call. */
+  readonly #pressing = new Set<Account>();
+  /** With something to say later. */
+  readonly #telling = new Set<Account>();
+  #leases = 0;
+
+  constructor(isolateId: string) {
+    this.#isolateId = isolateId;
+  }
+
+  rateAccount(key: string, rule: RateRule): RateAccount {
+    const known = this.#accounts.get(key);
+    if (known instanceof RateAccount) {
+      known.allowance.rule = rule;
+      return known;
+    }
+    return this.#remember(key, new RateAccount(key, rule));
+  }
+
+  slotAccount(key: string, rule: SlotRule): SlotAccount {
+    const known = this.#accounts.get(key);
+    if (known instanceof SlotAccount) {
+      known.rule = rule;
+      return known;
+    }
+    return this.#remember(key, new SlotAccount(key, rule));
+  }
+
+  /** Calls back once: when the shard has answered for this request, or when it did not. */
+  waitForTokens(account: RateAccount, waiter: TokenWaiter): void {
+    account.waiters.push(waiter);
+    this.#pressing.add(account);
+  }
+
+  /** Gives up waiting. */
+  leave(account: RateAccount, waiter: TokenWaiter): void {
+    const at = account.waiters.indexOf(waiter);
+    if (at !== -1) account.waiters.splice(at, 1);
+  }
+
+  /** Something to say for this key in the next call. */
+  press(account: Account): void {
+    this.#pressing.add(account);
+  }
+
+  get isPressed(): boolean {
+    return this.#pressing.size > 0;
+  }
+
+  /** When the shard should be told something unasked, epoch ms; undefined while there is nothing. */
+  get tellAtMs(): number | undefined {
+    let at: number | undefined;
+    for (const account of this.#telling) {
+      const own = tellAtOf(account);
+      if (own === undefined) this.#telling.delete(account);
+      else at = Math.min(at ?? own, own);
+    }
+    return at;
+  }
+
+  /** The next call, or undefined when there is nothing to say. */
+  compose(nowMs: number): Departure | undefined {
+    for (const account of this.#telling) if ((tellAtOf(account) ?? nowMs + 1) <= nowMs) this.#pressing.add(account);
+    const asks: LimiterAsk[] = [];
+    const sent: Sent[] = [];
+    for (const account of this.#pressing) {
+      if (asks.length === ASKS_MAX) break;
+      this.#pressing.delete(account);
+      const ask = account instanceof RateAccount ? this.#askTokens(account, nowMs) : account.ask(nowMs);
+      if (ask === undefined) continue;
+      asks.push(ask.ask);
+      sent.push(ask.sent);
+    }
+    if (asks.length === 0) return undefined;
+    return { call: { isolateId: this.#isolateId, asks }, sent, askedAtMs: nowMs };
+  }
+
+  hear({ sent, askedAtMs }: Departure, { answers }: LimiterReply, nowMs: number): void {
+    for (const [index, one] of sent.entries()) {
+      const answer = answers[index];
+      if ("ids" in one) {
+        if (answer?.kind === "slots") one.account.hear(answer, one.ids, nowMs);
+      } else if (answer?.kind === "rate") {
+        if (one.wish === undefined) one.account.allowance.look(answer, nowMs);
+        else one.account.allowance.hear(answer, { wish: one.wish, askedAtMs, nowMs });
+        for (const look of one.account.lookers.splice(0)) look(answer.remaining);
+        this.#serve(one.account, one.waiters, nowMs);
+      }
+      if (tellAtOf(one.account) !== undefined) this.#telling.add(one.account);
+    }
+  }
+
+  /** The call was not answered: those it spoke for are told so. What it reported lapses by itself. */
+  fail({ sent }: Departure): void {
+    for (const one of sent) {
+      if ("ids" in one) {
+        one.account.fail(one.ids);
+        if (!one.account.isIdle) this.#pressing.add(one.account);
+      } else {
+        for (const waiter of one.account.waiters.splice(0, one.waiters)) waiter.settle("failed");
+        for (const look of one.account.lookers.splice(0)) look(undefined);
+      }
+    }
+  }
+
+  /** Nothing leased is valid any longer: for a clock that stepped back. */
+  dropLeases(): void {
+    for (const [key, account] of this.#accounts) {
+      if (account instanceof RateAccount && account.waiters.length === 0) this.#accounts.delete(key);
+    }
+    this.#telling.clear();
+  }
+
+  #askTokens(account: RateAccount, nowMs: number): { readonly ask: LimiterAsk; readonly sent: Sent } | undefined {
+    const { allowance, waiters, lookers, key } = account;
+    const reports = allowance.report(nowMs);
+    const waiting = waiters.reduce((sum, { cost }) => sum + cost, 0);
+    const wants = waiting > 0 || allowance.isLow(nowMs);
+    if (!wants && reports.length + lookers.length === 0) return undefined;
+    const leaseId = `${this.#isolateId}.${++this.#leases}`;
+    const wish = wants ? allowance.wish(leaseId, waiting, { cost: waiters[0]?.cost ?? 1, nowMs }) : undefined;
+    const ask: LimiterAsk = { kind: "rate", key, rule: allowance.rule, reports, ...(wish !== undefined && { wish }) };
+    return { ask, sent: { account, wish, waiters: waiters.length } };
+  }
+
+  /** Those the call spoke for get theirs or a refusal; those who came later wait on, unless it is known to be in vain. */
+  #serve(account: RateAccount, spokenFor: number, nowMs: number): void {
+    const { allowance, waiters } = account;
+    const later: TokenWaiter[] = [];
+    for (const [index, waiter] of waiters.splice(0).entries()) {
+      const hold = allowance.take(waiter.cost, nowMs);
+      if (hold !== undefined) waiter.settle(hold);
+      else if (index < spokenFor || allowance.isDenied(nowMs)) waiter.settle("denied");
+      else later.push(waiter);
+    }
+    waiters.push(...later);
+    if (later.length > 0) this.#pressing.add(account);
+  }
+
+  #remember<A extends Account>(key: string, account: A): A {
+    if (this.#accounts.size >= ACCOUNTS_MAX) this.#forgetOlderHalf();
+    this.#accounts.set(key, account);
+    return account;
+  }
+
+  #forgetOlderHalf(): void {
+    for (const [key, account] of this.#accounts) {
+      if (this.#accounts.size <= ACCOUNTS_MAX / 2) return;
+      if (isIdle(account)) this.#accounts.delete(key);
+    }
+  }
+}
+
+const tellAtOf = (account: Account): number | undefined =>
+  account instanceof RateAccount ? finite(account.allowance.tellAtMs) : account.renewAtMs;
+
+const finite = (atMs: number | undefined): number | undefined =>
+  atMs === undefined || atMs === Number.POSITIVE_INFINITY ? undefined : atMs;
+
+const isIdle = (account: Account): boolean =>
+  account instanceof RateAccount ? account.waiters.length === 0 : account.isIdle;

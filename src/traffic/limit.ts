@@ -1,0 +1,83 @@
+// Whether this visitor has used up what the route allows. Counts requests that would otherwise be forwarded, and wrong admin
+// secrets. What this isolate has been lent is spent without a call.
+
+import { type Refusal, type Result, refuse } from "../contracts/refusals.ts";
+import { offeredSecret } from "../http/admin.ts";
+import { ADMIN_FAILURES, refuseGuessing } from "../isolate/limits/admin-failures.ts";
+import { type Admission, limiter } from "../isolate/limits/limiter.ts";
+import { type LimitRefusal, limitHeaders, limitRefusal } from "../policies/limits/limit-answer.ts";
+import { type KeyFacts, type Standing, standingsOf } from "../policies/limits/limit-key.ts";
+import type { CompiledRoute } from "../policies/routing/compiled-config.ts";
+import type { Decision } from "./handle.ts";
+import type { Scope } from "./scope.ts";
+import type { Trail } from "./trail.ts";
+
+type Outcome = Decision | Refusal;
+
+/** What was decided, or the refusal in its place. At once while nobody has to be asked. */
+export function limit(scope: Scope, decided: Outcome, trail: Trail): Outcome | Promise<Outcome> {
+  if (trail.route?.auth === "admin") return limitGuessing(scope, { decided, route: trail.route }, trail);
+  return decided.ok && decided.route.limits.length > 0 ? limitRate(scope, decided, trail) : decided;
+}
+
+function limitRate(scope: Scope, decision: Decision, trail: Trail): Outcome | Promise<Outcome> {
+  const { route, incoming } = decision;
+  const standings = standingsOf(
+    route.limits,
+    factsOf(trail, route, (name) => incoming.headers[name]),
+  );
+  if (!standings.ok) return standings;
+  const admission = limiter().admit(standings.value, { env: scope.env, ctx: scope.ctx, nowMs: trail.startedAtMs });
+  return admission instanceof Promise
+    ? admission.then((known) => conclude(known, decision, trail))
+    : conclude(admission, decision, trail);
+}
+
+/** Who keeps guessing the admin secret is refused whatever he offers next. */
+async function limitGuessing(
+  scope: Scope,
+  { decided, route }: { readonly decided: Outcome; readonly route: CompiledRoute },
+  trail: Trail,
+): Promise<Outcome> {
+  const { env, ctx, request, deployment } = scope;
+  const denied = await refuseGuessing(trail.config?.limits.get(ADMIN_FAILURES), {
+    offer: offeredSecret(request.headers, deployment.adminSecret),
+    facts: factsOf(trail, route, (name) => request.headers.get(name) ?? undefined),
+    access: { env, ctx, nowMs: trail.startedAtMs },
+  });
+  if (denied !== undefined) return tell(limitRefusal(denied.fact, Date.now()), trail);
+  return decided.ok && decided.route.limits.length > 0 ? await limitRate(scope, decided, trail) : decided;
+}
+
+function conclude(admission: Admission, decision: Decision, trail: Trail): Outcome {
+  if (!admission.ok) {
+    trail.limitedBy = admission.fact.name;
+    if (admission.why === "unavailable") return refuse("limiter_unavailable", `limit ${admission.fact.name}`);
+    return tell(limitRefusal(admission.fact, Date.now()), trail);
+  }
+  if (admission.facts.length > 0) trail.limitHeaders = limitHeaders(admission.facts, Date.now());
+  if (admission.overrun.length > 0) trail.overrun = admission.overrun;
+  trail.slots = admission.slots;
+  return decision;
+}
+
+function tell({ refusal, headers }: LimitRefusal, trail: Trail): Refusal {
+  trail.limitHeaders = headers;
+  return refusal;
+}
+
+/** The limits a request stands under and by which keys, for whoever wants to know without being counted. */
+export const standingsUnder = (trail: Trail, route: CompiledRoute, headers: Headers): Result<readonly Standing[]> =>
+  standingsOf(
+    route.limits,
+    factsOf(trail, route, (name) => headers.get(name) ?? undefined),
+  );
+
+const factsOf = (trail: Trail, route: CompiledRoute, header: KeyFacts["header"]): KeyFacts => ({
+  clientIp: trail.clientIp,
+  user: trail.identity?.session?.data.userId,
+  session: trail.identity?.session?.name,
+  route: route.id,
+  query: trail.query,
+  header,
+});
