@@ -14,6 +14,8 @@ export type LimitClaim = {
   readonly limit: CompiledLimit;
   /** Undefined until the shard has been asked. */
   readonly outcome: Outcome | undefined;
+  /** What was set aside may have lapsed while other limits were asked: then `outcome` is undefined again. */
+  readonly lookAgain: (nowMs: number) => void;
   /** Sets `outcome`; never rejects. */
   readonly ask: (asking: Asking) => Promise<void>;
   /** The request is admitted by all its limits. */
@@ -23,4 +25,6 @@ export type LimitClaim = {
   readonly fact: (nowMs: number) => LimitFact;
 };
 
-export const isRefusal = (outcome: Outcome | undefined): boolean => outcome === "denied" || outcome === "unavailable";
+/** No answer is no admission. */
+export const isRefusal = (outcome: Outcome | undefined): boolean =>
+  outcome === undefined || outcome === "denied" || outcome === "unavailable";

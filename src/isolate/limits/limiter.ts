@@ -36,6 +36,8 @@ export type LimiterOptions = {
 };
 
 const LOCAL_KEYS_MAX = 10_000;
+/** Tokens set aside may lapse while another limit's shard lets the request wait. */
+const ASK_ROUNDS_MAX = 3;
 
 export class Limiter {
   readonly #options: LimiterOptions;
@@ -58,8 +60,8 @@ export class Limiter {
   admit(standings: readonly Standing[], access: Access): Admission | Promise<Admission> {
     const now = { ...access, nowMs: this.#time.see(access.nowMs) };
     const claims = standings.map((standing) => this.#claim(standing, now));
-    const open = refusedBy(claims) === undefined ? claims.filter(({ outcome }) => outcome === undefined) : [];
-    return open.length === 0 ? conclude(claims, now) : this.#askAll(open, claims, now);
+    const isOpen = claims.some(({ outcome }) => outcome === undefined) && !claims.some(isKnownToRefuse);
+    return isOpen ? this.#askAll(claims, now) : conclude(claims, now);
   }
 
   /** Whether nothing is left of a rate, as known at most a second ago; spends nothing. False while its shard does not answer. */
@@ -71,8 +73,14 @@ export class Limiter {
     return (await line.look(line.rateAccount(key, rule), access)) === 0;
   }
 
-  async #askAll(open: readonly LimitClaim[], claims: readonly LimitClaim[], access: Access): Promise<Admission> {
-    await Promise.all(open.map((claim) => claim.ask(access)));
+  async #askAll(claims: readonly LimitClaim[], access: Access): Promise<Admission> {
+    for (let rounds = 0; rounds < ASK_ROUNDS_MAX; rounds++) {
+      const open = claims.filter(({ outcome }) => outcome === undefined);
+      if (open.length === 0) break;
+      await Promise.all(open.map((claim) => claim.ask(access)));
+      const nowMs = this.#time.read();
+      for (const claim of claims) claim.lookAgain(nowMs);
+    }
     return conclude(claims, { ...access, nowMs: this.#time.read() });
   }
 
@@ -111,16 +119,16 @@ export function limiter(): Limiter {
   return own;
 }
 
-/** The first limit, in the order given, that does not let the request pass. */
-const refusedBy = (claims: readonly LimitClaim[]): LimitClaim | undefined =>
-  claims.find(({ outcome, limit }) => !limit.shadow && isRefusal(outcome));
+const isKnownToRefuse = ({ outcome, limit }: LimitClaim): boolean =>
+  outcome !== undefined && !limit.shadow && isRefusal(outcome);
 
 /** Spends what was set aside, or gives all of it back. */
 function conclude(claims: readonly LimitClaim[], access: Access): Admission {
-  const refused = refusedBy(claims);
+  // The first, in the order given, that does not let the request pass.
+  const refused = claims.find(({ outcome, limit }) => !limit.shadow && isRefusal(outcome));
   if (refused !== undefined) {
     for (const claim of claims) claim.giveBack(access);
-    const why = refused.outcome === "unavailable" ? "unavailable" : "exceeded";
+    const why = refused.outcome === "denied" ? "exceeded" : "unavailable";
     return { ok: false, fact: refused.fact(access.nowMs), why };
   }
   for (const claim of claims) claim.confirm(access);

@@ -30,6 +30,9 @@ export class SlotClaim implements LimitClaim {
     this.#facts = facts;
   }
 
+  /** A slot's lease is far longer than any wait. */
+  lookAgain(): void {}
+
   /** Every slot is asked for: an isolate alone can't know how many are taken elsewhere, so `local` is as good as `open` here. */
   async ask(asking: Asking): Promise<void> {
     const { line, account, slotId } = this.#facts;

@@ -34,6 +34,12 @@ export class TokenClaim implements LimitClaim {
     else if (account.allowance.isDenied(nowMs)) this.outcome = "denied";
   }
 
+  lookAgain(nowMs: number): void {
+    if (this.#hold === undefined || nowMs < this.#hold.lease.untilMs) return;
+    this.giveBack();
+    this.outcome = undefined;
+  }
+
   async ask(asking: Asking): Promise<void> {
     const { line, account } = this.#facts;
     this.outcome = this.#outcomeOf(await line.waitForTokens(account, this.limit.cost, asking));
