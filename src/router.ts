@@ -28,6 +28,7 @@ import {
 } from "./routes/config.ts";
 import { getServices } from "./routes/discovery.ts";
 import { getHealth } from "./routes/health.ts";
+import { getLimitKey, getLimits, refundLimitKey, resetLimitKey } from "./routes/limits.ts";
 import { getSession, logout, postPreferences } from "./routes/session.ts";
 import { deleteSession, getSessionById, postSession } from "./routes/sessions.ts";
 import { getVersion } from "./routes/version.ts";
@@ -57,6 +58,10 @@ router
   .get("/api/super/audit", getAudit)
   .get("/api/super/audit/verify", verifyAudit)
   .post("/api/super/explain", explain)
+  .get("/api/super/limits", getLimits)
+  .get("/api/super/limits/:policy/:key", getLimitKey)
+  .delete("/api/super/limits/:policy/:key", resetLimitKey)
+  .post("/api/super/limits/:policy/:key/refund", refundLimitKey)
   .post("/api/super/sessions", postSession)
   .get("/api/super/sessions/:id", getSessionById)
   .delete("/api/super/sessions/:id", deleteSession)
@@ -105,8 +110,12 @@ async function answerControl(request: Request, env: Env, ctx: ExecutionContext):
 
 async function dispatch(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
   const response: Response | undefined = await router.fetch(request, env, ctx);
-  for (const [name, value] of guardHeaders.get(request) ?? []) response?.headers.set(name, value);
-  if (response !== undefined) return response;
+  const answered = response ?? refuseUnrouted(request);
+  for (const [name, value] of guardHeaders.get(request) ?? []) answered.headers.set(name, value);
+  return answered;
+}
+
+function refuseUnrouted(request: Request): Response {
   const allowed = allowedMethods(new URL(request.url).pathname);
   return allowed.length === 0
     ? refusal(request, "not_found")
@@ -164,9 +173,12 @@ function withScheme(request: Request, scheme: Scheme): Request {
   return seen;
 }
 
-/** HEAD is answered by GET, under the same request id (RFC 9110 §9.3.2). */
+/** HEAD is answered by GET, under the same request id (RFC 9110 §9.3.2). `cf` says whom its limits count. */
 function asGet(request: Request): Request {
-  const get = new Request(request.url, { headers: request.headers });
+  const get = new Request(request.url, {
+    headers: request.headers,
+    ...(request.cf !== undefined && { cf: request.cf }),
+  });
   get.headers.set("X-Request-Id", requestIdOf(request));
   return get;
 }

@@ -1,12 +1,12 @@
 // One shard of the limits: rolling windows and slots of many keys, and what isolates have been lent of them.
 // Everything granted is stored before it is answered, so no kill ever lets more through than the limit.
-// Table: windows. RPC: exchange (isolates); describe, list, reset, refund (operators). Alarm: sweeps what no longer counts.
+// Table: windows. RPC: exchange (isolates); describe, reset, refund (operators). Alarm: sweeps what no longer counts.
 
 import { DurableObject } from "cloudflare:workers";
 import { rateLimiterMigrations } from "../../migrations/rate-limiter/index.ts";
-import type { LimiterCall, LimiterReply, LimitKey, LimitStatus } from "../../src/contracts/limits.ts";
+import type { LimiterCall, LimiterReply, LimitKey, LimitRule, LimitStatus } from "../../src/contracts/limits.ts";
 import { CallMeter } from "../../src/policies/limits/call-meter.ts";
-import { describeState, refundState, resetState, serveAsk } from "../../src/policies/limits/limit-book.ts";
+import { describeState, refundState, resetState, serveAsk, stateUnder } from "../../src/policies/limits/limit-book.ts";
 import { migrate } from "../migrate.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { RateLimiterTables } from "./rate-limiter-tables.ts";
@@ -40,36 +40,29 @@ export class RateLimiter extends DurableObject<Env> {
     }));
   }
 
-  describe(key: LimitKey): LimitStatus | null {
-    const state = this.#tables.read(key);
-    return state === undefined ? null : describeState(state, Date.now());
+  /** How a key stands under the rule in force; one nobody has spent from counts 0. Writes nothing. */
+  describe(key: LimitKey, rule: LimitRule): LimitStatus {
+    const nowMs = Date.now();
+    return describeState(stateUnder(rule, this.#tables.read(key), nowMs), nowMs);
   }
 
-  /** The next keys of a policy that count anything, in the order of their digests. */
-  list(policy: string, after: LimitKey, max: number): readonly { key: LimitKey; used: number }[] {
+  /** Forgets what was spent; leases stay. Answers how the key stood before. */
+  reset(key: LimitKey, rule: LimitRule): LimitStatus {
     const nowMs = Date.now();
-    return this.#tables
-      .list(policy, after, max)
-      .map(({ key, state }) => ({ key, used: describeState(state, nowMs).used }));
-  }
-
-  /** Forgets what was spent; leases stay. Answers what was counted before, or null for a key nobody has spent from. */
-  reset(key: LimitKey): LimitStatus | null {
-    const nowMs = Date.now();
-    const before = this.#tables.read(key);
-    if (before === undefined) return null;
-    const { state, idleAt } = resetState(before, nowMs);
-    this.#tables.write(key, state, idleAt);
+    const stored = this.#tables.read(key);
+    const before = stateUnder(rule, stored, nowMs);
+    if (stored !== undefined) this.#tables.write(key, resetState(before, nowMs));
     return describeState(before, nowMs);
   }
 
-  /** Gives back up to `tokens`; answers how many, or null for a key nobody has spent from. */
-  refund(key: LimitKey, tokens: number): number | null {
-    const before = this.#tables.read(key);
-    if (before === undefined) return null;
-    const { state, idleAt, refunded } = refundState(before, tokens, Date.now());
-    this.#tables.write(key, state, idleAt);
-    return refunded;
+  /** Gives back up to `tokens`; answers how many. The same id again answers what it did then. */
+  refund(key: LimitKey, rule: LimitRule, wanted: { readonly id: string; readonly tokens: number }): number {
+    const nowMs = Date.now();
+    const stored = this.#tables.read(key);
+    if (stored === undefined) return 0;
+    const change = refundState(stateUnder(rule, stored, nowMs), wanted, nowMs);
+    this.#tables.write(key, change);
+    return change.refunded;
   }
 
   override async alarm(): Promise<void> {
@@ -82,8 +75,8 @@ export class RateLimiter extends DurableObject<Env> {
 
   #serve(ask: LimiterCall["asks"][number], isolateId: string): LimiterReply["answers"][number] {
     const stored = { state: this.#tables.read(ask.key), nowMs: Date.now() };
-    const { answer, state, idleAt } = serveAsk(ask, isolateId, stored);
-    this.#tables.write(ask.key, state, idleAt);
+    const { answer, change } = serveAsk(ask, isolateId, stored);
+    if (change !== undefined) this.#tables.write(ask.key, change);
     return answer;
   }
 

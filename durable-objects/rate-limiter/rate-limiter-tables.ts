@@ -1,7 +1,7 @@
 // All SQL of the RateLimiter object: one row per key, swept along the primary key once nothing in it counts any longer.
 
 import type { LimitKey } from "../../src/contracts/limits.ts";
-import type { LimitState } from "../../src/policies/limits/limit-book.ts";
+import type { LimitChange, LimitState } from "../../src/policies/limits/limit-book.ts";
 
 type StateRow = { state: string };
 
@@ -20,7 +20,7 @@ export class RateLimiterTables {
     return row === undefined ? undefined : (JSON.parse(row.state) as LimitState);
   }
 
-  write(key: LimitKey, state: LimitState, idleAt: number): void {
+  write(key: LimitKey, { state, idleAt }: LimitChange): void {
     const text = JSON.stringify(state);
     this.#sql.exec(
       "INSERT OR REPLACE INTO windows (key, state, idle_at) VALUES (?, ?, ?)",
@@ -28,20 +28,6 @@ export class RateLimiterTables {
       text,
       Math.ceil(idleAt),
     );
-  }
-
-  /** Keys of one policy in their order, after `after`. */
-  list(policy: string, after: LimitKey, max: number): readonly { key: LimitKey; state: LimitState }[] {
-    return this.#sql
-      .exec<StateRow & { key: string }>(
-        "SELECT key, state FROM windows WHERE key > ? AND key < ? ORDER BY key LIMIT ?",
-        after > `${policy}/` ? after : `${policy}/`,
-        // The character after `/`: the end of everything that begins with the policy's name.
-        `${policy}0`,
-        max,
-      )
-      .toArray()
-      .map(({ key, state }) => ({ key, state: JSON.parse(state) as LimitState }));
   }
 
   /** Removes what is idle among the next keys after `after`; returns the last key looked at, or undefined at the end. */

@@ -16,6 +16,8 @@ type Options = {
   readonly connections: number;
   readonly duration: number;
   readonly requests: readonly Sent[];
+  /** Puts a fresh text in the place of `[<id>]`, which NEW_KEY of bench-document.ts is. */
+  readonly idReplacement: boolean;
   readonly setupClient: (client: Client) => void;
 };
 /** The package has no types. */
@@ -39,6 +41,7 @@ const run = autocannon({
   connections: Number(connections),
   duration: Number(seconds),
   requests,
+  idReplacement: true,
   setupClient: startApart,
 });
 run.on("response", (_client, _status, _bytes, ms) => {

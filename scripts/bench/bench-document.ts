@@ -3,6 +3,9 @@
 import type { ConfigDocument } from "../../src/contracts/config.ts";
 import { BACKEND_BINDINGS, ECHO_BINDING, UNDECLARED_BINDINGS } from "./bench-workers.ts";
 
+/** What a load generator puts a fresh text in the place of, for each request. */
+export const NEW_KEY = "[<id>]";
+
 /** Where each pool is reached. */
 export const PATHS = {
   leastConnections: "/lc/page",
@@ -10,6 +13,8 @@ export const PATHS = {
   undeclared: "/undeclared/page",
   origins: "/origins/page",
   echo: "/echo/page",
+  limited: "/limited/page",
+  newKeys: `/new-keys/page?repository=${NEW_KEY}`,
 } as const;
 
 const instancesOf = (bindings: readonly string[]) =>
@@ -27,12 +32,19 @@ export const benchDocument = (origins: readonly string[], sampleRate: number): C
     },
     echo: { instances: [{ id: "echo", binding: ECHO_BINDING }] },
   },
+  // Never exhausted: what is measured is the counting.
+  limits: {
+    hot: { key: "ip", limit: 1_000_000, windowMs: 60_000 },
+    "new-keys": { key: "repository", limit: 100, windowMs: 60_000 },
+  },
   routes: [
     // A least-connections pool relays WebSockets unless told otherwise, and no socket is opened here.
-    { id: "least-connections", path: "/lc/*", pool: "bench", webSocket: "pass" },
-    { id: "round-robin", path: "/rr/*", pool: "bench-rr" },
-    { id: "undeclared", path: "/undeclared/*", pool: "undeclared", webSocket: "pass" },
-    { id: "origins", path: "/origins/*", pool: "origins", webSocket: "pass" },
-    { id: "echo", path: "/echo/*", pool: "echo" },
+    { id: "least-connections", path: "/lc/*", pool: "bench", webSocket: "pass", limits: [] },
+    { id: "round-robin", path: "/rr/*", pool: "bench-rr", limits: [] },
+    { id: "undeclared", path: "/undeclared/*", pool: "undeclared", webSocket: "pass", limits: [] },
+    { id: "origins", path: "/origins/*", pool: "origins", webSocket: "pass", limits: [] },
+    { id: "limited", path: "/limited/*", pool: "bench", webSocket: "pass", limits: ["hot"] },
+    { id: "new-keys", path: "/new-keys/*", pool: "bench", webSocket: "pass", limits: ["new-keys"] },
+    { id: "echo", path: "/echo/*", pool: "echo", limits: [] },
   ],
 });

@@ -22,6 +22,7 @@ const TITLES: Readonly<Record<GroupName, string>> = {
   "1xN": "1 isolate, many sessions, service bindings",
   "4x1": "4 isolates, 1 session, service bindings",
   "4xN": "4 isolates, many sessions, service bindings",
+  "new-keys": "1 isolate, 1 session, every request with a key of its own, service bindings",
   origins: "1 isolate, 1 session, HTTP origins",
 };
 
@@ -105,13 +106,14 @@ function costLines(costs: readonly CostRow[]): readonly string[] {
     "",
     "objects at saturation, per request",
     table([
-      ["load", "requests", "req/s", "calls", "calls/s", "commits", "fsyncs", "alarms", "errors"],
+      ["load", "requests", "req/s", "calls", "calls/s", "rows", "commits", "fsyncs", "alarms", "errors"],
       ...costs.map((one) => [
         one.name,
         whole(one.requests),
         whole(one.requestsPerSecond),
         fixed(one.callsPerRequest, 4),
         whole(one.callsPerRequest * one.requestsPerSecond),
+        fixed(one.rowsPerRequest, 4),
         one.commitsPerRequest === undefined ? "no strace" : fixed(one.commitsPerRequest, 4),
         fixed(one.syncsPerRequest, 4),
         fixed(one.alarmsPerRequest, 4),

@@ -33,6 +33,7 @@ export type BenchWorkers = {
   readonly passThroughToEcho: WorkerSpec;
   readonly urlPassThrough: WorkerSpec;
   readonly perRequest: WorkerSpec;
+  readonly oneCommit: WorkerSpec;
 };
 
 /** `origins` are URLs without a trailing slash. */
@@ -58,6 +59,7 @@ export function benchWorkers(origins: readonly string[]): BenchWorkers {
       { kind: "json", name: "ORIGINS", value: origins },
     ]),
     perRequest: beside("per-request", "per-request.ts", [...services(TO_BACKENDS), ...PER_REQUEST_OBJECTS]),
+    oneCommit: beside("one-commit", "one-commit.ts", [...services(TO_BACKENDS), LIMIT_WINDOW]),
   };
 }
 
@@ -78,9 +80,10 @@ function planeOf(): WorkerSpec {
 const services = (to: readonly { readonly binding: string; readonly service: string }[]): readonly WorkerBinding[] =>
   to.map(({ binding, service }) => ({ kind: "service", name: binding, service }));
 
+const LIMIT_WINDOW: WorkerBinding = { kind: "objects", name: "LIMIT_WINDOW", className: "LimitWindow" };
 const PER_REQUEST_OBJECTS: readonly WorkerBinding[] = [
   { kind: "objects", name: "SESSION_RECORD", className: "SessionRecord" },
-  { kind: "objects", name: "LIMIT_WINDOW", className: "LimitWindow" },
+  LIMIT_WINDOW,
   { kind: "objects", name: "INSTANCE_ROSTER", className: "InstanceRoster" },
   { kind: "objects", name: "REQUEST_TALLY", className: "RequestTally" },
 ];

@@ -7,18 +7,22 @@ import type { CookieFile } from "./drive-load.ts";
 import { PROXIES, type ProxyName } from "./proxies.ts";
 import type { SeenSessions } from "./seen-sessions.ts";
 
-export const GROUPS = ["1x1", "1xN", "4x1", "4xN", "origins"] as const;
+export const GROUPS = ["1x1", "1xN", "4x1", "4xN", "new-keys", "origins"] as const;
 export type GroupName = (typeof GROUPS)[number];
 export const LIMIT = "pass-through";
 export const PLANE = "plane";
 export const PER_REQUEST = "per-request";
+export const LIMITED = "plane-limited";
+export const ONE_COMMIT = "one-commit";
 export const CONTENDERS = [
   LIMIT,
   PLANE,
+  LIMITED,
   "plane-rr",
   "plane-undeclared",
   "plane-log-1",
   PER_REQUEST,
+  ONE_COMMIT,
   ...PROXIES,
 ] as const;
 export type ContenderName = (typeof CONTENDERS)[number];
@@ -46,6 +50,7 @@ export type Stage = {
   readonly plane: BenchPlane;
   readonly passThrough: readonly number[];
   readonly urlPassThrough: number;
+  readonly oneCommit: number;
   readonly perRequest: readonly number[];
   readonly proxies: readonly { readonly name: ProxyName; readonly port: number; readonly process: Running }[];
   readonly sampleRate: number;
@@ -64,10 +69,15 @@ const portsFor = (isolates: number, ports: readonly number[]) => (isolates === 1
 export function groupsOf(stage: Stage): readonly Group[] {
   const { one, many } = stage;
   return [
-    { name: "1x1", cookies: one, contenders: [...bindingContenders(stage, 1, one), ...planeVariants(stage)] },
+    {
+      name: "1x1",
+      cookies: one,
+      contenders: [...bindingContenders(stage, 1, one), limited(stage, 1), ...planeVariants(stage)],
+    },
     { name: "1xN", cookies: many, contenders: bindingContenders(stage, 1, many) },
-    { name: "4x1", cookies: one, contenders: bindingContenders(stage, ISOLATES, one) },
+    { name: "4x1", cookies: one, contenders: [...bindingContenders(stage, ISOLATES, one), limited(stage, ISOLATES)] },
     { name: "4xN", cookies: many, contenders: bindingContenders(stage, ISOLATES, many) },
+    { name: "new-keys", cookies: one, contenders: newKeyContenders(stage) },
     { name: "origins", cookies: one, contenders: originContenders(stage) },
   ];
 }
@@ -84,6 +94,21 @@ function bindingContenders(stage: Stage, isolates: number, cookies: CookieFile):
     { name: PER_REQUEST, ports: portsFor(isolates, perRequest), path, pid },
   ];
 }
+
+/** Under one limit that every request counts against, and none exhausts. */
+const limited = ({ plane }: Stage, isolates: number): Contender => ({
+  name: LIMITED,
+  ports: portsFor(isolates, plane.ports),
+  path: PATHS.limited,
+  pid: plane.pid,
+});
+
+/** Every request brings a key that was never seen before. */
+const newKeyContenders = ({ plane, passThrough, oneCommit }: Stage): readonly Contender[] => [
+  { name: LIMIT, ports: portsFor(1, passThrough), path: PATHS.newKeys, pid: plane.pid },
+  { name: PLANE, ports: portsFor(1, plane.ports), path: PATHS.newKeys, pid: plane.pid },
+  { name: ONE_COMMIT, ports: [oneCommit], path: PATHS.newKeys, pid: plane.pid },
+];
 
 function planeVariants({ plane, sampleRate }: Stage): readonly Contender[] {
   const { pid } = plane;

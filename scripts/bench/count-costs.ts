@@ -1,6 +1,7 @@
 // What a request costs the objects at saturation: calls by class and method, and commits. A run of its own, never timed: the plane
 // runs as always, but its objects are hosted by counted-objects.ts and workerd's commits are written down.
 
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { PATHS } from "./bench-document.ts";
@@ -10,7 +11,8 @@ import { openSessions, visitWithAll, waitForDescriptors } from "./bench-sessions
 import type { BenchWorkers } from "./bench-workers.ts";
 import { readSyncs, type Sync, traceCommand } from "./commit-trace.ts";
 import { FLEET_SIZE, ISOLATES } from "./contenders.ts";
-import { type CookieFile, type LoadGenerator, writeCookies } from "./drive-load.ts";
+import { CONNECTIONS, type CookieFile, type LoadGenerator, writeCookies } from "./drive-load.ts";
+import { sendAtFixedRate } from "./fixed-rate-client.ts";
 import { findFreePorts } from "./free-ports.ts";
 import { ask } from "./loopback-client.ts";
 import { tracerOf } from "./process-facts.ts";
@@ -27,6 +29,9 @@ export type CostRow = {
   readonly commitsPerRequest: number | undefined;
   /** Commits, and what SQLite syncs besides when objects wake up and fall asleep. */
   readonly syncsPerRequest: number | undefined;
+  readonly rowsPerRequest: number;
+  /** What of it the limits cost, where the load stands under one. */
+  readonly limiter: { readonly callsPerRequest: number; readonly rowsPerRequest: number } | undefined;
   /** `Class.method` → calls per request. */
   readonly calls: Readonly<Record<string, number>>;
 };
@@ -50,6 +55,9 @@ const SETTLE_SECONDS = 2;
 const ASLEEP_SECONDS = 12;
 /** After each window: what requests left to be done in the background belongs to them. */
 const TAIL_MS = 1_000;
+/** How counted-objects.ts names the rows a class has written. */
+const ROWS_WRITTEN = ".rowsWritten";
+const STEADY_RATE = 1_000;
 /** From this age on an isolate reads a session anew; before it, windows would show too few calls. */
 const SNAPSHOT_AGED_MS = 61_000;
 
@@ -66,6 +74,8 @@ type Window = {
   readonly ports: readonly number[];
   readonly path: string;
   readonly cookies: CookieFile;
+  /** Sent at this rate; as many as go when not given. */
+  readonly requestsPerSecond?: number;
 };
 type Measured = Omit<CostRow, "commitsPerRequest" | "syncsPerRequest"> & { readonly from: number; readonly to: number };
 
@@ -154,6 +164,9 @@ function windowsOf({ plane, one, many }: Counted): readonly Window[] {
   const { leastConnections, roundRobin } = PATHS;
   const single = { ports: plane.ports.slice(0, 1), isolates: "1 isolate" };
   const several = { ports: plane.ports.slice(1), isolates: `${ISOLATES} isolates` };
+  const limited = ({ ports, isolates }: typeof single): Window => {
+    return { name: `one limit's hot key, ${isolates}`, ports, path: PATHS.limited, cookies: one };
+  };
   const of = ({ ports, isolates }: typeof single, path: string, cookies: CookieFile): Window => {
     const strategy = path === roundRobin ? "round-robin" : "least-connections";
     const who = cookies.count === 1 ? "1 session" : `${cookies.count} sessions`;
@@ -164,37 +177,57 @@ function windowsOf({ plane, one, many }: Counted): readonly Window[] {
     of(single, roundRobin, one),
     of(several, leastConnections, one),
     of(several, roundRobin, one),
+    limited(single),
+    limited(several),
+    { ...limited(single), name: `one limit's hot key at ${STEADY_RATE} req/s`, requestsPerSecond: STEADY_RATE },
     of(single, leastConnections, many),
     of(several, leastConnections, many),
   ];
 }
 
 async function countWindow({ plane, host }: Counted, window: Window, { generator }: CountingPlan): Promise<Measured> {
-  const { name, ...load } = window;
+  const { name, requestsPerSecond: rate, ...load } = window;
   await waitForDescriptors(plane.pid);
   await generator.drive({ ...load, seconds: load.cookies.count === 1 ? SETTLE_SECONDS : ASLEEP_SECONDS });
   const before = await readCounts(host);
   const from = Date.now();
-  const { requests, requestsPerSecond, errors } = await generator.drive({ ...load, seconds: WINDOW_SECONDS });
+  const { requests, requestsPerSecond, errors } =
+    rate === undefined ? await generator.drive({ ...load, seconds: WINDOW_SECONDS }) : await sendSteadily(load, rate);
   await delay(TAIL_MS);
   const to = Date.now();
   const after = await readCounts(host);
-  const made = Object.entries(after)
-    .map(([method, count]) => [method, count - (before[method] ?? 0)] as const)
-    .filter(([, count]) => count > 0);
-  const total = (alarms: boolean) =>
-    made.filter(([method]) => method.endsWith(".alarm") === alarms).reduce((sum, [, count]) => sum + count, 0);
+  const made = Object.entries(after).map(([what, count]) => [what, count - (before[what] ?? 0)] as const);
+  const rows = made.filter(([what]) => what.endsWith(ROWS_WRITTEN));
+  const calls = made.filter(([what, count]) => count > 0 && !what.endsWith(ROWS_WRITTEN));
+  const sumOf = (counts: typeof made, wanted: (what: string) => boolean) =>
+    counts.filter(([what]) => wanted(what)).reduce((sum, [, count]) => sum + count, 0) / requests;
+  const isAlarm = (method: string): boolean => method.endsWith(".alarm");
   return {
     name,
     requests,
     requestsPerSecond,
     errors,
-    callsPerRequest: total(false) / requests,
-    alarmsPerRequest: total(true) / requests,
-    calls: Object.fromEntries(made.map(([method, count]) => [method, count / requests])),
+    callsPerRequest: sumOf(calls, (method) => !isAlarm(method)),
+    alarmsPerRequest: sumOf(calls, isAlarm),
+    rowsPerRequest: sumOf(rows, () => true),
+    limiter:
+      load.path === PATHS.limited
+        ? { callsPerRequest: sumOf(calls, isOfLimiter), rowsPerRequest: sumOf(rows, isOfLimiter) }
+        : undefined,
+    calls: Object.fromEntries(calls.map(([method, count]) => [method, count / requests])),
     from,
     to,
   };
+}
+
+const isOfLimiter = (what: string): boolean => what.startsWith("RateLimiter.") && !what.endsWith(".alarm");
+
+/** From the first connection to the last answer, at a rate that is kept whatever the answers do. */
+async function sendSteadily({ ports, path, cookies }: Pick<Window, "ports" | "path" | "cookies">, rate: number) {
+  const headers = readFileSync(cookies.file, "utf8").trimEnd().split("\n");
+  const plan = { ports, path, cookies: headers, requestsPerSecond: rate, seconds: WINDOW_SECONDS };
+  const { errors } = await sendAtFixedRate({ ...plan, leadSeconds: 0, connections: CONNECTIONS });
+  return { requests: rate * WINDOW_SECONDS, requestsPerSecond: rate, errors };
 }
 
 async function readCounts(port: number): Promise<Readonly<Record<string, number>>> {

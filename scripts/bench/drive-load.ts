@@ -3,10 +3,11 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import * as v from "valibot";
+import { NEW_KEY } from "./bench-document.ts";
 import { findTool, runProcess } from "./bench-process.ts";
 import { cookieHeader } from "./browser-headers.ts";
 import type { Histogram } from "./statistics.ts";
-import { wrkScript } from "./wrk-script.ts";
+import { TURNS, type Turn, wrkScript } from "./wrk-script.ts";
 
 /** Over all ports together. */
 export const CONNECTIONS = 16;
@@ -38,18 +39,18 @@ export type LoadGenerator = {
 export function findLoadGenerator(folder: string): LoadGenerator {
   const wrk = findTool("wrk");
   if (wrk === undefined) return { name: "autocannon", drive: (load) => drive(load, autocannonCommand) };
-  const one = path.join(folder, "one-cookie.lua");
-  const many = path.join(folder, "many-cookies.lua");
-  writeFileSync(one, wrkScript(false));
-  writeFileSync(many, wrkScript(true));
-  return {
-    name: "wrk",
-    drive: (load) =>
-      drive(load, ({ url, connections, seconds, cookies, first }) => [
-        ...([wrk, "-t1", `-c${connections}`, `-d${seconds}s`, "-s", cookies.count === 1 ? one : many] as const),
-        ...[url, "--", cookies.file, String(first)],
-      ]),
-  };
+  const fileOf = (turn: Turn): string => path.join(folder, `${turn}.lua`);
+  for (const turn of TURNS) writeFileSync(fileOf(turn), wrkScript(turn));
+  const command: CommandOf = (share) => [wrk, ...wrkArguments(share, fileOf)];
+  return { name: "wrk", drive: (load) => drive(load, command) };
+}
+
+function wrkArguments({ url, connections, seconds, cookies, first }: Share, fileOf: (turn: Turn) => string): string[] {
+  const isNewKey = url.endsWith(NEW_KEY);
+  const plain = new URL(isNewKey ? url.slice(0, -NEW_KEY.length) : url);
+  const turn = isNewKey ? "new-key" : cookies.count === 1 ? "one-cookie" : "many-cookies";
+  const options = ["-t1", `-c${connections}`, `-d${seconds}s`, "-s", fileOf(turn)];
+  return [...options, plain.href, "--", cookies.file, String(first), plain.pathname + plain.search];
 }
 
 /** One line per session, as the Cookie header has it. */

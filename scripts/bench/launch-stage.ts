@@ -47,12 +47,13 @@ export type ReadyStage = {
 
 export async function launchStage(plan: StagePlan, ending: Ending): Promise<ReadyStage> {
   const { workers, folder, secrets, sampleRate } = plan;
-  const [url = 0, echo = 0, ...ports] = await findFreePorts(2 + 3 * FLEET_SIZE);
+  const [url = 0, echo = 0, oneCommit = 0, ...ports] = await findFreePorts(3 + 3 * FLEET_SIZE);
   const [edges, passThrough, perRequest] = [0, 1, 2].map((n) => ports.slice(n * FLEET_SIZE, (n + 1) * FLEET_SIZE));
   const fleets = [
     { name: "pass-through", worker: workers.passThrough, ports: passThrough ?? [] },
     { name: "per-request", worker: workers.perRequest, ports: perRequest ?? [] },
     { name: "url-pass-through", worker: workers.urlPassThrough, ports: [url] },
+    { name: "one-commit", worker: workers.oneCommit, ports: [oneCommit] },
     { name: "pass-through-to-echo", worker: workers.passThroughToEcho, ports: [echo] },
   ];
   const { plane: worker, backends } = workers;
@@ -66,6 +67,7 @@ export async function launchStage(plan: StagePlan, ending: Ending): Promise<Read
     passThrough: passThrough ?? [],
     perRequest: perRequest ?? [],
     urlPassThrough: url,
+    oneCommit,
     proxies,
     sampleRate,
     one: writeCookies(path.join(folder, "one.cookies"), sessions.slice(0, 1)),

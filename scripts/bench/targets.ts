@@ -1,7 +1,7 @@
 // What the plane must reach, and whether it did. Pure: from rows of numbers to verdicts.
 
 import type { AddedLatency } from "./added-latency.ts";
-import { type ContenderName, type GroupName, LIMIT, PER_REQUEST, PLANE } from "./contenders.ts";
+import { type ContenderName, type GroupName, LIMIT, LIMITED, ONE_COMMIT, PER_REQUEST, PLANE } from "./contenders.ts";
 import type { CostRow } from "./count-costs.ts";
 import type { Row, Sample } from "./play-rounds.ts";
 import { pairedRatios, type Spread, spreadOf } from "./statistics.ts";
@@ -12,6 +12,11 @@ export const TARGETS = {
   addedP50MsMax: 0.1,
   callsPerRequestMax: 0.03,
   commitsPerRequestMax: 0.01,
+  rowsPerRequestMax: 0.02,
+  limitedOfUnlimitedMin: 0.95,
+  newKeysOfOneCommitMin: 0.6,
+  limiterCallsPerRequestMax: 0.05,
+  limiterRowsPerRequestMax: 0.05,
   matchMedianNsMax: 5_000,
 } as const;
 
@@ -36,12 +41,25 @@ export function judgeFindings(findings: Findings): readonly Verdict[] {
     ...BINDING_GROUPS.flatMap((group) => [
       ...ratioVerdict(rows, { group, to: LIMIT, min: ofLimitMin }),
       ...ratioVerdict(rows, { group, to: PER_REQUEST, min: timesPerRequestMin }),
+      ...ratioVerdict(rows, { group, of: LIMITED, to: PLANE, min: TARGETS.limitedOfUnlimitedMin }),
     ]),
+    ...ratioVerdict(rows, { group: "new-keys", to: ONE_COMMIT, min: TARGETS.newKeysOfOneCommitMin }),
     ...latencies
       .filter(({ group }) => BINDING_GROUPS.includes(group))
       .map(({ group, addedP50Ms }) => atMost(`${group}: added p50 at half load, ms`, addedP50Ms.median, addedP50MsMax)),
-    ...costs.flatMap(({ name, callsPerRequest, commitsPerRequest }) => [
+    ...costs.flatMap(({ name, callsPerRequest, commitsPerRequest, rowsPerRequest, limiter }) => [
       atMost(`${name}: object calls per request`, callsPerRequest, callsPerRequestMax),
+      atMost(`${name}: rows written per request`, rowsPerRequest, TARGETS.rowsPerRequestMax),
+      ...(limiter === undefined
+        ? []
+        : [
+            atMost(
+              `${name}: the limiter's calls per request`,
+              limiter.callsPerRequest,
+              TARGETS.limiterCallsPerRequestMax,
+            ),
+            atMost(`${name}: the limiter's rows per request`, limiter.rowsPerRequest, TARGETS.limiterRowsPerRequestMax),
+          ]),
       ...(commitsPerRequest === undefined
         ? []
         : [atMost(`${name}: commits per request`, commitsPerRequest, commitsPerRequestMax)]),
@@ -52,14 +70,20 @@ export function judgeFindings(findings: Findings): readonly Verdict[] {
   ];
 }
 
-type Ratio = { readonly group: GroupName; readonly to: ContenderName; readonly min: number };
+/** `of` is the plane unless named. */
+type Ratio = {
+  readonly group: GroupName;
+  readonly of?: ContenderName;
+  readonly to: ContenderName;
+  readonly min: number;
+};
 
-function ratioVerdict(rows: readonly Row[], { group, to, min }: Ratio): readonly Verdict[] {
-  const plane = findRow(rows, group, PLANE);
+function ratioVerdict(rows: readonly Row[], { group, of = PLANE, to, min }: Ratio): readonly Verdict[] {
+  const plane = findRow(rows, group, of);
   const base = findRow(rows, group, to);
   if (plane === undefined || base === undefined) return [];
   const { median } = rateRatio(plane, base);
-  return [{ target: `${group}: plane ÷ ${to} ≥ ${min}`, value: median, met: median >= min }];
+  return [{ target: `${group}: ${of} ÷ ${to} ≥ ${min}`, value: median, met: median >= min }];
 }
 
 const atMost = (what: string, value: number, max: number): Verdict => ({

@@ -2,10 +2,14 @@
 
 import { BROWSER_HEADERS } from "./browser-headers.ts";
 
-/** wrk's arguments after `--`: the file of cookie headers, one per line, and at which line to begin. */
-export function wrkScript(many: boolean): string {
+/** What changes from request to request. */
+export const TURNS = ["one-cookie", "many-cookies", "new-key"] as const;
+export type Turn = (typeof TURNS)[number];
+
+/** wrk's arguments after `--`: the file of cookie headers, one per line, at which line to begin, and the path of new keys. */
+export function wrkScript(turn: Turn): string {
   const headers = Object.entries(BROWSER_HEADERS).map(([name, value]) => `wrk.headers["${name}"] = "${value}"`);
-  return `${headers.join("\n")}\n${many ? ROTATE : ALWAYS_THE_FIRST}${REPORT}`;
+  return `${headers.join("\n")}\n${REQUESTS[turn]}${REPORT}`;
 }
 
 const ALWAYS_THE_FIRST = `
@@ -29,6 +33,26 @@ function request()
   return requests[turn]
 end
 `;
+
+/** The path ends with the key; a run's own start time keeps its keys apart from those of runs before. */
+const NEW_KEY = `
+local path, run, turn = "", os.time(), 0
+function init(args)
+  for cookie in io.lines(args[1]) do wrk.headers["Cookie"] = cookie break end
+  path = args[3]
+  run = run .. "-" .. tostring({}):sub(8) .. "-"
+end
+function request()
+  turn = turn + 1
+  return wrk.format(nil, path .. run .. turn)
+end
+`;
+
+const REQUESTS: Readonly<Record<Turn, string>> = {
+  "one-cookie": ALWAYS_THE_FIRST,
+  "many-cookies": ROTATE,
+  "new-key": NEW_KEY,
+};
 
 /** Times are in µs. */
 const REPORT = `

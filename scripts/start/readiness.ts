@@ -1,4 +1,5 @@
-// Waits until every isolate answers `GET /health` with 200: listening alone says nothing about the code behind it.
+// Waits until every isolate answers `GET /version` with 200: listening alone says nothing about the code behind it.
+// Not `/health`, whose limit many isolates or quick restarts would use up.
 
 import { get } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
@@ -18,17 +19,18 @@ export async function waitUntilServing(ports: readonly number[], signal: AbortSi
 
 async function waitForPort(port: number, deadline: number, signal: AbortSignal): Promise<void> {
   for (;;) {
-    const answer = await askHealth(port);
+    const answer = await askVersion(port);
     if (answer === "200" || signal.aborted) return;
-    if (Date.now() > deadline) throw new StartProblem(`GET /health on port ${port} isn't answered with 200: ${answer}`);
+    if (Date.now() > deadline)
+      throw new StartProblem(`GET /version on port ${port} isn't answered with 200: ${answer}`);
     await delay(POLL_MS);
   }
 }
 
 /** The status, or why there is none. Each call has a connection of its own: a kept one would outlive the answer. */
-function askHealth(port: number): Promise<string> {
+function askVersion(port: number): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
-  const request = get({ host: HOST, port, path: "/health", agent: false, timeout: ANSWER_MS }, (response) => {
+  const request = get({ host: HOST, port, path: "/version", agent: false, timeout: ANSWER_MS }, (response) => {
     response.resume();
     resolve(String(response.statusCode));
   });

@@ -118,6 +118,8 @@ export type RouteConfig = v.InferOutput<typeof RouteConfig>;
 
 const WINDOW_MS_MAX = 31 * DAY_MS;
 const LIMIT_MAX = 1_000_000_000;
+/** Slots of one key lie in one row. */
+const SLOTS_MAX = 10_000;
 const LimitKeyPart = /^(?:ip|user|session|repository|route|header:[a-z0-9-]{1,64})$/;
 const LimitKey = v.pipe(
   text(256),
@@ -133,7 +135,7 @@ const LimitConfig = v.pipe(
     key: LimitKey,
     limit: v.optional(count(1, LIMIT_MAX)),
     windowMs: v.optional(durationMs(1_000, WINDOW_MS_MAX)),
-    concurrency: v.optional(count(1, 1_000_000)),
+    concurrency: v.optional(count(1, SLOTS_MAX)),
     leaseMs: v.optional(durationMs(1_000, 3_600_000)),
     cost: v.optional(count(1, 1_000_000)),
     onError: v.optional(v.picklist(["open", "closed", "local"])),
@@ -148,6 +150,22 @@ const LimitConfig = v.pipe(
         ? limit !== undefined && windowMs !== undefined && leaseMs === undefined
         : limit === undefined && windowMs === undefined,
     "needs either limit and windowMs, or concurrency (with leaseMs)",
+  ),
+  v.forward(
+    v.check(
+      ({ limit, cost, concurrency }) =>
+        concurrency !== undefined || limit === undefined || cost === undefined || cost <= limit,
+      "must not be above limit, or nothing is ever admitted",
+    ),
+    ["cost"],
+  ),
+  v.forward(
+    v.check(
+      ({ concurrency, overrides = {} }) =>
+        concurrency === undefined || Object.values(overrides).every(({ limit }) => limit <= SLOTS_MAX),
+      `must be at most ${SLOTS_MAX} where concurrency is limited`,
+    ),
+    ["overrides"],
   ),
 );
 

@@ -50,6 +50,7 @@ const REFUSALS = {
   // what is asked for
   no_route: [404, "No route matches"],
   not_found: [404, "There is nothing here"],
+  unknown_limit: [404, "There is no such limit"],
   unknown_session: [404, "There is no such session"],
   session_expired: [404, "The session has expired"],
   session_revoked: [404, "The session was revoked"],

@@ -39,6 +39,8 @@ async function limitGuessing(
   { decided, route }: { readonly decided: Outcome; readonly route: CompiledRoute },
   trail: Trail,
 ): Promise<Outcome> {
+  // Without a secret nobody can be guessing: the cause is named, however often it is asked for.
+  if (!decided.ok && decided.code === "admin_secret_unset") return decided;
   const { env, ctx, request, deployment } = scope;
   const denied = await refuseGuessing(trail.config?.limits.get(ADMIN_FAILURES), {
     offer: offeredSecret(request.headers, deployment.adminSecret),

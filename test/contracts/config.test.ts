@@ -107,6 +107,12 @@ describe("the schema", () => {
     [limit({ limit: 1, concurrency: 1 }), ["limits.l"]],
     [limit({ limit: 1, windowMs: 1_000, leaseMs: 1_000 }), ["limits.l"]],
     [limit({ key: "shoe", limit: 1, windowMs: 1_000 }), ["limits.l.key"]],
+    [limit({ limit: 0, windowMs: 1_000 }), ["limits.l.limit"]],
+    [limit({ limit: 1, windowMs: 999 }), ["limits.l.windowMs"]],
+    [limit({ limit: 1, windowMs: 31 * 86_400_000 + 1 }), ["limits.l.windowMs"]],
+    [limit({ limit: 4, windowMs: 1_000, cost: 5 }), ["limits.l.cost"]],
+    [limit({ concurrency: 10_001 }), ["limits.l.concurrency"]],
+    [limit({ concurrency: 1, overrides: { alice: { limit: 10_001 } } }), ["limits.l.overrides"]],
     [{ pools: Object.fromEntries(Array.from({ length: 501 }, (_, n) => [`p${n}`, {}])) }, ["pools"]],
   ])("refuses %j", (document, paths) => {
     expect(pathsOf(document)).toEqual(paths);

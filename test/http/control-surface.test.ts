@@ -5,9 +5,12 @@ import { isControlPath } from "../../src/policies/routing/control-paths.ts";
 import router from "../../src/router.ts?raw";
 import { configure, downObject, jsonOf, type Sent, send, sendAsAdmin } from "./send.ts";
 
-/** Every pattern the router knows, from its own screen. */
+/** Every pattern the router knows, from its own screen. `/health*` stands for the path itself and what begins with it. */
 const PATTERNS = [...router.matchAll(/^ {2}\.(get|post|put|patch|delete|all)\("(\/[^"]+)"/gm)].map(
-  ([, method = "", pattern = ""]) => ({ method: method.toUpperCase(), path: pattern.replaceAll(/:\w+|\*/g, "x") }),
+  ([, method = "", pattern = ""]) => ({
+    method: method.toUpperCase(),
+    path: pattern.replace(/\b\*$/, "").replaceAll(/:\w+|\*/g, "x"),
+  }),
 );
 const ROUTES = PATTERNS.filter(({ method }) => method !== "ALL");
 

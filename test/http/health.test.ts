@@ -36,7 +36,7 @@ describe("GET /health", () => {
 
   it("answers whatever else does not", async () => {
     const down = downObject();
-    const vars = { CONTROL: down, REGISTRY: down, SESSION: down, REVOCATIONS: down };
+    const vars = { CONTROL: down, REGISTRY: down, SESSION: down, REVOCATIONS: down, RATE_LIMITER: down };
     for (const path of PATHS) expect((await send(path, { vars })).status).toBe(200);
   });
 });

@@ -6,6 +6,7 @@ import { env } from "cloudflare:workers";
 import { afterAll, expect, vi } from "vitest";
 import { findText } from "../../src/contracts/bindings.ts";
 import worker from "../../src/index.ts";
+import { withGenerousLimits } from "../generous-limits.ts";
 
 export type Sent = {
   readonly method?: string;
@@ -26,7 +27,13 @@ export const BACKEND_API_KEY = findText(env, "BACKEND_API_KEY") ?? "";
 const contexts: ExecutionContext[] = [];
 
 /** `where` is a path on localhost, or a whole URL whose host becomes the Host header. */
-export async function send(where: string, { method, headers = {}, body, peer, vars }: Sent = {}): Promise<Answer> {
+export async function send(where: string, sent: Sent = {}): Promise<Answer> {
+  const response = await open(where, sent);
+  return { status: response.status, headers: response.headers, text: await response.text() };
+}
+
+/** The answer as soon as it begins: whoever asks for it reads or cancels its body. */
+export async function open(where: string, { method, headers = {}, body, peer, vars }: Sent = {}): Promise<Response> {
   const url = where.startsWith("/") ? `http://localhost${where}` : where;
   const host = url.slice(url.indexOf("://") + 3).split("/", 1)[0] ?? "";
   const request = new Request<unknown, IncomingRequestCfProperties>(url, {
@@ -37,8 +44,7 @@ export async function send(where: string, { method, headers = {}, body, peer, va
   });
   const ctx = createExecutionContext();
   contexts.push(ctx);
-  const response = await worker.fetch(request, vars === undefined ? env : environment(vars), ctx);
-  return { status: response.status, headers: response.headers, text: await response.text() };
+  return await worker.fetch(request, vars === undefined ? env : environment(vars), ctx);
 }
 
 /** An operator's call. */
@@ -47,8 +53,11 @@ export const sendAsAdmin = (where: string, sent: Sent = {}): Promise<Answer> =>
 
 export const jsonOf = ({ text }: Answer): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;
 
-/** Puts a configuration in force and waits until this isolate acts on it. */
-export async function configure(document: object): Promise<void> {
+/** Puts a configuration in force in which only the document's own limits are ever met. */
+export const configure = (document: object): Promise<void> => configureExactly(withGenerousLimits(document));
+
+/** Puts a configuration in force as it is, and waits until this isolate acts on it. */
+export async function configureExactly(document: object): Promise<void> {
   const put = await sendAsAdmin("/api/super/config", { method: "PUT", body: document });
   expect([put.status, put.text]).toEqual([200, put.text]);
   const { version } = jsonOf(put);

@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import WebSocket from "ws";
+import { withGenerousLimits } from "../generous-limits.ts";
 import { type Origin, startOrigin } from "./origin.ts";
 import { ADMIN_SECRET, makeScratchDir, type Plane, startPlane } from "./plane.ts";
 
@@ -123,7 +124,9 @@ describe("four isolates", () => {
     const plane = await start({ isolates: 4, config: { ...document([one]), configFreshnessMs: 300 } });
     await sendFromAll(plane, 4, 16);
     expect([one.hits(), two.hits()]).toEqual([16, 0]);
-    await call(plane, "PUT", "/api/super/config", { body: { ...document([two]), configFreshnessMs: 300 } });
+    await call(plane, "PUT", "/api/super/config", {
+      body: withGenerousLimits({ ...document([two]), configFreshnessMs: 300 }),
+    });
     const servedBy = async (isolate: number) =>
       ((await (await fetch(`${plane.url(isolate)}/x`)).json()) as { origin: string }).origin;
     for (const isolate of [0, 1, 2, 3])

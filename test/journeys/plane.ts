@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll } from "vitest";
+import { withGenerousLimits } from "../generous-limits.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 /** The contract allows 40 s for a first start. */
@@ -26,7 +27,7 @@ export type StartOptions = {
   readonly port?: number;
   /** Kept when the plane ends; by default a new one that is removed with it. */
   readonly stateDir?: string;
-  /** A document to start with, or the path of a file; by default the example's. */
+  /** A document to start with, in which only its own limits are ever met, or the path of a file; by default the example's. */
   readonly config?: object | string;
   /** Added to the environment; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -184,7 +185,7 @@ function configFlags(config: object | string | undefined, scratch: string): read
   if (config === undefined) return [];
   if (typeof config === "string") return ["--config", config];
   const file = path.join(scratch, "config.jsonc");
-  writeFileSync(file, JSON.stringify(config));
+  writeFileSync(file, JSON.stringify(withGenerousLimits(config)));
   return ["--config", file];
 }
 

@@ -1,12 +1,14 @@
 // Document 000's routes on the configuration that `npm start` begins with, as a visitor meets them.
 
+import { readFileSync } from "node:fs";
+import { parse } from "jsonc-parser";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ADMIN_SECRET, type Plane, startPlane } from "./plane.ts";
 import { ask } from "./raw-http.ts";
 
 let plane: Plane;
 beforeAll(async () => {
-  plane = await startPlane();
+  plane = await startPlane({ config: parse(readFileSync("examples/signalbox.jsonc", "utf8")) });
 });
 afterAll(async () => {
   await plane?.stop();

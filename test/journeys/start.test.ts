@@ -47,6 +47,12 @@ describe("a start that succeeds", () => {
     await expect(fetch(url(2))).rejects.toThrow("fetch failed");
   });
 
+  it("asks nothing of a limit: more isolates than one address may ask about their health are ready all the same", async () => {
+    const limits = { health: { key: "ip", limit: 1, windowMs: 60_000 } };
+    const { url } = await plane({ isolates: 3, config: { limits } });
+    expect([await health(url(0)), await health(url(1)), await health(url(2))]).toEqual([200, 429, 429]);
+  });
+
   it("runs two planes from one checkout at once", async () => {
     const [one, other] = await Promise.all([plane(), plane()]);
     expect([await health(one.url()), await health(other.url())]).toEqual([200, 200]);

@@ -10,8 +10,8 @@ const REMEMBERED_MAX = 20_000;
 /** 4 M characters; keys may be as long as a header. */
 const CHARACTERS_MAX = 4_000_000;
 const remembered = new BoundedMap<string>({ entriesMax: REMEMBERED_MAX, weightMax: CHARACTERS_MAX });
-/** 132 bits: nobody finds two keys that share a window. */
-const DIGEST_LENGTH = 22;
+/** 128 bits in hexadecimal: nobody finds two keys that share a window. */
+const DIGEST_LENGTH = 32;
 
 /** The shard follows from the key alone, so that a caller's limits lie together and one call serves them all. */
 export function limitAddress(limit: string, text: string, shards: number): LimitAddress {
@@ -20,10 +20,7 @@ export function limitAddress(limit: string, text: string, shards: number): Limit
 }
 
 function remember(text: string): string {
-  const digest = createHash("sha256")
-    .update(text)
-    .digest("hex")
-    .slice(0, DIGEST_LENGTH * 2);
+  const digest = createHash("sha256").update(text).digest("hex").slice(0, DIGEST_LENGTH);
   remembered.set(text, digest, text.length);
   return digest;
 }

@@ -114,6 +114,12 @@ export class LimiterLine {
     }
   }
 
+  /** The request is not admitted: tokens go back while they still can. */
+  putBack(account: RateAccount, hold: TokenHold, access: Asking): void {
+    this.#desk.putBack(account, hold);
+    if (this.#desk.isPressed) this.tell(access);
+  }
+
   /** Calls in the background when there is something to say and nobody is saying it. */
   tell(access: Asking): void {
     if (!this.#isFlying() && !this.#isDown()) this.#ask(access);
@@ -122,6 +128,8 @@ export class LimiterLine {
   /** Forgets what is leased: for a clock that stepped back. */
   dropLeases(): void {
     this.#desk.dropLeases();
+    // By this clock nobody can tell how long it has been out.
+    this.#flight = undefined;
     this.#quietUntilMs = NEVER;
     this.#downUntilMs = NEVER;
     this.#reminderAtMs = NEVER;

@@ -124,8 +124,9 @@ const isKnownToRefuse = ({ outcome, limit }: LimitClaim): boolean =>
 
 /** Spends what was set aside, or gives all of it back. */
 function conclude(claims: readonly LimitClaim[], access: Access): Admission {
-  // The first, in the order given, that does not let the request pass.
-  const refused = claims.find(({ outcome, limit }) => !limit.shadow && isRefusal(outcome));
+  // The first, in the order given, that is known not to let the request pass, before any that has no answer.
+  const refused =
+    claims.find(isKnownToRefuse) ?? claims.find(({ outcome, limit }) => !limit.shadow && isRefusal(outcome));
   if (refused !== undefined) {
     for (const claim of claims) claim.giveBack(access);
     const why = refused.outcome === "denied" ? "exceeded" : "unavailable";

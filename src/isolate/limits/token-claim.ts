@@ -36,7 +36,8 @@ export class TokenClaim implements LimitClaim {
 
   lookAgain(nowMs: number): void {
     if (this.#hold === undefined || nowMs < this.#hold.lease.untilMs) return;
-    this.giveBack();
+    this.#facts.account.allowance.putBack(this.#hold);
+    this.#hold = undefined;
     this.outcome = undefined;
   }
 
@@ -50,8 +51,8 @@ export class TokenClaim implements LimitClaim {
     this.#hold = undefined;
   }
 
-  giveBack(): void {
-    if (this.#hold !== undefined) this.#facts.account.allowance.putBack(this.#hold);
+  giveBack(asking: Asking): void {
+    if (this.#hold !== undefined) this.#facts.line.putBack(this.#facts.account, this.#hold, asking);
     this.#hold = undefined;
   }
 

@@ -10,9 +10,11 @@ export type TokenHold = { readonly lease: HeldLease; readonly cost: number };
 type HeldLease = {
   readonly id: string;
   readonly tokens: number;
-  readonly untilMs: number;
+  untilMs: number;
   /** When the shard had better hear of it, epoch ms. */
-  readonly tellAtMs: number;
+  tellAtMs: number;
+  /** More than those who waited needed. */
+  readonly hasSpare: boolean;
   used: number;
   held: number;
   reported: number;
@@ -71,9 +73,14 @@ export class Allowance {
     this.#spentSinceAsk += cost;
   }
 
-  /** The request is not admitted after all. */
-  putBack({ lease, cost }: TokenHold): void {
+  /**
+   * The request is not admitted after all. Returns whether the shard had better hear of it at once: tokens lent for those who
+   * waited would else lapse and count as spent.
+   */
+  putBack({ lease, cost }: TokenHold): boolean {
     lease.held -= cost;
+    if (!lease.hasSpare) lease.tellAtMs = 0;
+    return !lease.hasSpare;
   }
 
   /** What the shard said remains, within the last second and less what was spent here; undefined when that is longer ago. */
@@ -87,7 +94,8 @@ export class Allowance {
   }
 
   view(nowMs: number): WindowView {
-    const left = this.#leases.reduce((sum, { tokens, used }) => sum + tokens - used, 0);
+    let left = 0;
+    for (const { tokens, used, untilMs } of this.#leases) if (nowMs < untilMs) left += tokens - used;
     return { remaining: this.#remaining + left, releaseInMs: Math.max(0, this.#releaseAtMs - nowMs) };
   }
 
@@ -136,16 +144,28 @@ export class Allowance {
     return { leaseId, waiting, cost, spare };
   }
 
-  /** Takes in what the shard granted, or remembers that it did not. */
-  hear(answer: RateAnswer, { wish, askedAtMs, nowMs }: Heard): void {
+  /** Takes in what the shard granted, or remembers that it did not. Returns how many tokens came too late for those who wait. */
+  hear(answer: RateAnswer, { wish, askedAtMs, nowMs }: Heard): number {
     this.look(answer, nowMs);
     const untilMs = askedAtMs + answer.validMs;
-    if (answer.granted > 0 && nowMs < untilMs) this.#leases.push(this.#lease(answer, wish, { askedAtMs, untilMs }));
+    // A clock that stepped back meanwhile can't tell when the lease ends.
+    const isValid = askedAtMs <= nowMs && nowMs < untilMs;
+    if (answer.granted > 0 && isValid) this.#leases.push(this.#lease(answer, wish, { askedAtMs, untilMs }));
     if (answer.granted <= wish.waiting) this.#noneInAdvanceUntilMs = nowMs + NONE_IN_ADVANCE_MS;
     const isDenied = answer.granted < wish.waiting && answer.remaining < wish.cost;
     this.#deniedUntilMs = isDenied
       ? nowMs + Math.min(DENIAL_MS_MAX, answer.releaseInMs || DENIAL_MS_MAX)
       : Number.NEGATIVE_INFINITY;
+    return isValid ? 0 : Math.min(answer.granted, wish.waiting);
+  }
+
+  /** Nothing leased is valid any longer, what is set aside neither, nor what is remembered by the clock: for one that stepped back. */
+  drop(): void {
+    for (const lease of this.#leases) lease.untilMs = Number.NEGATIVE_INFINITY;
+    this.#leases = [];
+    this.#deniedUntilMs = Number.NEGATIVE_INFINITY;
+    this.#noneInAdvanceUntilMs = Number.NEGATIVE_INFINITY;
+    this.#heardAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** Takes in how the window stands. */
@@ -158,13 +178,15 @@ export class Allowance {
   #lease({ granted, validMs }: RateAnswer, wish: TokenWish, span: { askedAtMs: number; untilMs: number }): HeldLease {
     const { windowMs } = this.rule;
     const soonMs = windowMs < SHORT_WINDOW_MS ? Math.max(TELL_MS_MIN, windowMs * TELL_SHARE) : Number.POSITIVE_INFINITY;
-    const lateMs = granted > wish.waiting ? validMs * GIVE_BACK_SHARE : Number.POSITIVE_INFINITY;
+    const hasSpare = granted > wish.waiting;
+    const lateMs = hasSpare ? validMs * GIVE_BACK_SHARE : Number.POSITIVE_INFINITY;
     const tellAtMs = span.askedAtMs + Math.min(soonMs, lateMs);
     return {
       id: wish.leaseId,
       tokens: granted,
       untilMs: span.untilMs,
       tellAtMs,
+      hasSpare,
       used: 0,
       held: 0,
       reported: 0,

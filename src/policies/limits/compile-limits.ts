@@ -1,7 +1,8 @@
 // Turns the document's limits into compiled ones, beside those that ship with the plane. Bounds of single fields are the schema's.
 
 import type { LimitRule } from "../../contracts/limits.ts";
-import type { CompiledLimit, KeyPart } from "./compiled-limit.ts";
+import { networkOf } from "./client-network.ts";
+import type { CompiledLimit, KeyPart, KeyPattern } from "./compiled-limit.ts";
 import { DEFAULT_LIMITS, type LimitDocument } from "./default-limits.ts";
 
 const SLOT_LEASE_MS = 30_000;
@@ -12,7 +13,10 @@ export const compileLimits = (
   new Map(Object.entries({ ...DEFAULT_LIMITS, ...limits }).map(([name, limit]) => [name, compileLimit(name, limit)]));
 
 function compileLimit(name: string, limit: LimitDocument): CompiledLimit {
-  const overrides = Object.entries(limit.overrides ?? {});
+  const ofAddress = limit.key === "ip";
+  const overrides = Object.entries(limit.overrides ?? {}).map(
+    ([key, own]) => [ofAddress ? networkOf(key) : key, own] as const,
+  );
   const withLimit = (own: number): LimitRule => ({ ...ruleOf(limit), limit: own });
   return {
     name,
@@ -21,7 +25,7 @@ function compileLimit(name: string, limit: LimitDocument): CompiledLimit {
     wildcards: overrides
       .filter(([key]) => key.includes("*"))
       .toSorted(([a], [b]) => b.length - a.length || (a < b ? -1 : 1))
-      .map(([key, own]) => ({ pattern: wildcard(key), rule: withLimit(own.limit) })),
+      .map(([key, own]) => ({ key, pattern: wildcard(key), rule: withLimit(own.limit) })),
     parts: limit.key.split("+").map(keyPart),
     cost: limit.cost ?? 1,
     onError: limit.onError ?? "open",
@@ -41,7 +45,21 @@ const keyPart = (part: string): KeyPart =>
     ? { kind: "header", header: part.slice("header:".length) }
     : { kind: part as Exclude<KeyPart["kind"], "header"> };
 
-/** `*` stands for any text, everything else for itself. */
-const wildcard = (key: string): RegExp => new RegExp(`^${key.split(/\*+/).map(literally).join("[^]*")}$`);
-
-const literally = (text: string): string => text.replaceAll(/[\\^$.+?()[\]{}|]/g, String.raw`\$&`);
+/** `*` stands for any text, everything else for itself. No regular expression: keys are the clients' and long, and must not be backtracked in. */
+function wildcard(key: string): KeyPattern {
+  const [head = "", ...rest] = key.split(/\*+/);
+  const tail = rest.pop() ?? "";
+  return {
+    test: (text) => {
+      if (text.length < head.length + tail.length || !text.startsWith(head) || !text.endsWith(tail)) return false;
+      const end = text.length - tail.length;
+      let at = head.length;
+      for (const piece of rest) {
+        const found = text.indexOf(piece, at);
+        if (found === -1 || found + piece.length > end) return false;
+        at = found + piece.length;
+      }
+      return true;
+    },
+  };
+}

@@ -7,14 +7,17 @@ export type KeyPart =
   | { readonly kind: "ip" | "user" | "session" | "repository" | "route" }
   | { readonly kind: "header"; readonly header: string };
 
+/** Whether a key is one of those meant. */
+export type KeyPattern = { readonly test: (key: string) => boolean };
+
 export type CompiledLimit = {
   readonly name: string;
   /** For whoever no override is for. */
   readonly rule: LimitRule;
   /** Key text → its own rule. */
   readonly exact: ReadonlyMap<string, LimitRule>;
-  /** Longest first: the first that matches is the most specific. */
-  readonly wildcards: readonly { readonly pattern: RegExp; readonly rule: LimitRule }[];
+  /** Longest first: the first that matches is the most specific. `key` is the pattern as configured. */
+  readonly wildcards: readonly { readonly key: string; readonly pattern: KeyPattern; readonly rule: LimitRule }[];
   readonly parts: readonly KeyPart[];
   /** Tokens per request. */
   readonly cost: number;

@@ -1,5 +1,5 @@
 // The limits that ship with the plane, by the documents' numbers; a limit of the same name in the configuration takes its place.
-// Where each is attached says attach-limits.ts.
+// A route that names no limits stands under `general`; which limits the control surface stands under says describe-limits.ts.
 
 import type { ConfigDocument } from "../../contracts/config.ts";
 

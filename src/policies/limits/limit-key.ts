@@ -35,9 +35,13 @@ export function standingsOf(limits: readonly CompiledLimit[], facts: KeyFacts): 
   return ok(standings);
 }
 
+/** The `%` of a key that looks like one whose `~` has been written otherwise. */
+const LOOKS_WRITTEN = /^%(?=(?:25)*7E)/;
+
 /**
  * `=` and the key, or what is missing of it where that is refused, or `skip`. One part is its own text, several are joined by `+`,
- * each with `%` and `+` percent-encoded. A request that lacks a part counts by `~` and its address: no other key begins so.
+ * each with `%` and `+` percent-encoded. A request that lacks a part counts by `~` and its address: a key that begins so by itself is
+ * written `%7E…`, and one that begins with that `%257E…`, so that no two share a window.
  */
 function chooseKey({ parts, onMissingKey }: CompiledLimit, facts: KeyFacts): `=${string}` | "skip" | KeyPart {
   const values: string[] = [];
@@ -50,8 +54,22 @@ function chooseKey({ parts, onMissingKey }: CompiledLimit, facts: KeyFacts): `=$
   }
   const [only = ""] = values;
   const key =
-    values.length === 1 ? only : values.map((value) => value.replaceAll(/[%+]/g, encodeURIComponent)).join("+");
+    values.length === 1
+      ? only.replace(LOOKS_WRITTEN, "%25")
+      : values.map((value) => value.replaceAll(/[%+]/g, encodeURIComponent)).join("+");
   return key.startsWith("~") ? `=%7E${key.slice(1)}` : `=${key}`;
+}
+
+/** A key as an operator writes it: an IPv6 address, or its /64 however spelled, stands for the network that is counted. */
+export function writtenKey({ parts }: CompiledLimit, text: string): string {
+  if (text.startsWith("~")) return `~${writtenNetwork(text.slice(1))}`;
+  return parts.length === 1 && parts[0]?.kind === "ip" ? writtenNetwork(text) : text;
+}
+
+function writtenNetwork(text: string): string {
+  const address = text.replace(/\/64$/, "");
+  const network = networkOf(address);
+  return network === address ? text : network;
 }
 
 function readPart(part: KeyPart, facts: KeyFacts): string | undefined {

@@ -7,6 +7,7 @@ import { SlotAccount } from "./slot-account.ts";
 
 /** `failed`: the shard did not answer. */
 export type TokenOutcome = TokenHold | "denied" | "failed";
+type Waiters = ReadonlySet<TokenWaiter>;
 type TokenWaiter = { readonly cost: number; readonly settle: (outcome: TokenOutcome) => void };
 
 export class RateAccount {
@@ -23,9 +24,9 @@ export class RateAccount {
 }
 
 type Account = RateAccount | SlotAccount;
-/** An ask as it left: how many of the waiters it speaks for. */
+/** An ask as it left, and the waiters it speaks for. */
 type Sent =
-  | { readonly account: RateAccount; readonly wish: TokenWish | undefined; readonly waiters: number }
+  | { readonly account: RateAccount; readonly wish: TokenWish | undefined; readonly spokenFor: Waiters }
   | { readonly account: SlotAccount; readonly ids: readonly string[] };
 export type Departure = { readonly call: LimiterCall; readonly sent: readonly Sent[]; readonly askedAtMs: number };
 
@@ -77,6 +78,14 @@ export class LimiterDesk {
     if (at !== -1) account.waiters.splice(at, 1);
   }
 
+  /** The request is not admitted after all; what was lent for it alone goes back with the next call. */
+  putBack(account: RateAccount, hold: TokenHold): void {
+    if (!account.allowance.putBack(hold)) return;
+    this.#pressing.add(account);
+    // While others still hold tokens of that lease, it is told of later.
+    this.#telling.add(account);
+  }
+
   /** Something to say for this key in the next call. */
   press(account: Account): void {
     this.#pressing.add(account);
@@ -120,10 +129,12 @@ export class LimiterDesk {
       if ("ids" in one) {
         if (answer?.kind === "slots") one.account.hear(answer, one.ids, nowMs);
       } else if (answer?.kind === "rate") {
-        if (one.wish === undefined) one.account.allowance.look(answer, nowMs);
-        else one.account.allowance.hear(answer, { wish: one.wish, askedAtMs, nowMs });
-        for (const look of one.account.lookers.splice(0)) look(answer.remaining);
-        this.#serve(one.account, one.waiters, nowMs);
+        const { allowance, lookers } = one.account;
+        let late = 0;
+        if (one.wish === undefined) allowance.look(answer, nowMs);
+        else late = allowance.hear(answer, { wish: one.wish, askedAtMs, nowMs });
+        for (const look of lookers.splice(0)) look(answer.remaining);
+        this.#serve(one.account, { spokenFor: one.spokenFor, late }, nowMs);
       }
       if (tellAtOf(one.account) !== undefined) this.#telling.add(one.account);
     }
@@ -136,18 +147,26 @@ export class LimiterDesk {
         one.account.fail(one.ids);
         if (!one.account.isIdle) this.#pressing.add(one.account);
       } else {
-        for (const waiter of one.account.waiters.splice(0, one.waiters)) waiter.settle("failed");
+        const { waiters } = one.account;
+        const all = waiters.splice(0);
+        waiters.push(...all.filter((waiter) => !one.spokenFor.has(waiter)));
+        for (const waiter of all) if (one.spokenFor.has(waiter)) waiter.settle("failed");
         for (const look of one.account.lookers.splice(0)) look(undefined);
       }
     }
   }
 
-  /** Nothing leased is valid any longer: for a clock that stepped back. */
+  /** Nothing leased is valid any longer, and every slot held had better be renewed: for a clock that stepped back. */
   dropLeases(): void {
     for (const [key, account] of this.#accounts) {
-      if (account instanceof RateAccount && account.waiters.length === 0) this.#accounts.delete(key);
+      if (!(account instanceof RateAccount)) continue;
+      account.allowance.drop();
+      if (account.waiters.length === 0) this.#accounts.delete(key);
     }
-    this.#telling.clear();
+    for (const account of this.#telling) {
+      if (account instanceof RateAccount) this.#telling.delete(account);
+      else account.renewAll();
+    }
   }
 
   #askTokens(account: RateAccount, nowMs: number): { readonly ask: LimiterAsk; readonly sent: Sent } | undefined {
@@ -159,17 +178,24 @@ export class LimiterDesk {
     const leaseId = `${this.#isolateId}.${++this.#leases}`;
     const wish = wants ? allowance.wish(leaseId, waiting, { cost: waiters[0]?.cost ?? 1, nowMs }) : undefined;
     const ask: LimiterAsk = { kind: "rate", key, rule: allowance.rule, reports, ...(wish !== undefined && { wish }) };
-    return { ask, sent: { account, wish, waiters: waiters.length } };
+    return { ask, sent: { account, wish, spokenFor: new Set(waiters) } };
   }
 
-  /** Those the call spoke for get theirs or a refusal; those who came later wait on, unless it is known to be in vain. */
-  #serve(account: RateAccount, spokenFor: number, nowMs: number): void {
+  /**
+   * Those the call spoke for get theirs or a refusal; those who came later wait on, unless it is known to be in vain.
+   * Whose tokens came too late was not refused: for him the shard did not answer.
+   */
+  #serve(account: RateAccount, { spokenFor, late }: { spokenFor: Waiters; late: number }, nowMs: number): void {
     const { allowance, waiters } = account;
     const later: TokenWaiter[] = [];
-    for (const [index, waiter] of waiters.splice(0).entries()) {
+    let lost = late;
+    for (const waiter of waiters.splice(0)) {
       const hold = allowance.take(waiter.cost, nowMs);
+      const isLost = hold === undefined && spokenFor.has(waiter) && lost >= waiter.cost;
+      if (isLost) lost -= waiter.cost;
       if (hold !== undefined) waiter.settle(hold);
-      else if (index < spokenFor || allowance.isDenied(nowMs)) waiter.settle("denied");
+      else if (isLost) waiter.settle("failed");
+      else if (spokenFor.has(waiter) || allowance.isDenied(nowMs)) waiter.settle("denied");
       else later.push(waiter);
     }
     waiters.push(...later);

@@ -42,9 +42,8 @@ export class RateWindow {
     this.#bucketMs = Math.ceil(windowMs / BUCKETS);
     this.#seenAt = Math.max(nowMs, state?.seenAt ?? nowMs);
     this.#leases = (state?.leases ?? []).map((lease) => ({ ...lease }));
-    this.#buckets = new Map(state?.windowMs === windowMs ? state.buckets : []);
-    if (state !== undefined && state.windowMs !== windowMs)
-      for (const [endsAt, tokens] of state.buckets) this.#count(tokens, endsAt - 1);
+    // Buckets of another width keep their ends: moved to ends of this width, windows that take turns would push them ahead.
+    this.#buckets = new Map(state?.buckets);
     this.#lapse();
   }
 
@@ -93,7 +92,7 @@ export class RateWindow {
     const free = Math.max(0, limit - this.used);
     const waiting = Math.floor(Math.min(wish.waiting, free) / wish.cost) * wish.cost;
     const fits = this.#leases.length < LEASES_MAX;
-    const spare = fits ? this.#spareFor(isolateId, wish.spare, { limit, free: free - waiting }) : 0;
+    const spare = fits ? this.#spareFor(isolateId, wish, { limit, free: free - waiting }) : 0;
     const validMs = leaseMs(this.#windowMs, spare);
     const tokens = waiting + spare;
     if (tokens > 0 && fits) {
@@ -121,8 +120,10 @@ export class RateWindow {
   refund(tokens: number): number {
     let left = tokens;
     for (const endsAt of [...this.#buckets.keys()].toSorted((a, b) => b - a)) {
-      const taken = Math.min(left, this.#buckets.get(endsAt) ?? 0);
-      this.#count(-taken, endsAt - 1);
+      const spent = this.#buckets.get(endsAt) ?? 0;
+      const taken = Math.min(left, spent);
+      if (taken < spent) this.#buckets.set(endsAt, spent - taken);
+      else this.#buckets.delete(endsAt);
       left -= taken;
     }
     return tokens - left;
@@ -133,10 +134,12 @@ export class RateWindow {
     this.#buckets.clear();
   }
 
-  #spareFor(isolateId: string, wanted: number, { limit, free }: { limit: number; free: number }): number {
+  /** In multiples of the cost: nobody can spend the rest of one. */
+  #spareFor(isolateId: string, wish: TokenWish, { limit, free }: { limit: number; free: number }): number {
     const others = new Set(this.#leases.map((lease) => lease.isolateId));
     others.delete(isolateId);
-    return spareTokens({ wanted, limit, free, unspent: this.#unspent, isolates: others.size + 1 });
+    const facts = { wanted: wish.spare, limit, free, unspent: this.#unspent, isolates: others.size + 1 };
+    return Math.floor(spareTokens(facts) / wish.cost) * wish.cost;
   }
 
   #answer(granted: number, validMs: number, limit: number): RateAnswer {
@@ -175,9 +178,7 @@ export class RateWindow {
 
   #count(tokens: number, atMs: number): void {
     const endsAt = this.#endOf(atMs);
-    const sum = (this.#buckets.get(endsAt) ?? 0) + tokens;
-    if (sum > 0) this.#buckets.set(endsAt, sum);
-    else this.#buckets.delete(endsAt);
+    if (tokens > 0) this.#buckets.set(endsAt, (this.#buckets.get(endsAt) ?? 0) + tokens);
   }
 
   /** The end of the bucket that holds `atMs`. */

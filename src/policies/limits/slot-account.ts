@@ -47,6 +47,11 @@ export class SlotAccount {
     this.#released.add(id);
   }
 
+  /** Every slot held is due to be renewed: for a clock that stepped back. */
+  renewAll(): void {
+    for (const id of this.#held.keys()) this.#held.set(id, 0);
+  }
+
   ask(nowMs: number): Asked | undefined {
     const released = [...this.#released];
     const renewed = [...this.#held].filter(([, renewAtMs]) => renewAtMs <= nowMs).map(([id]) => id);

@@ -37,6 +37,7 @@ export function compileConfig({ version, document, bindings }: CompileInput): Co
     logSampleRate: document.log?.sampleRate ?? 1,
     pools,
     limits,
+    routes: ranked.map(({ route }) => route),
     table: buildTable(ranked, document.domain),
   };
   return {

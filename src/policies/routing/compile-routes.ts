@@ -126,7 +126,9 @@ const isProtected = (route: RouteConfig): boolean => route.auth === "required" |
 
 function checkLimits(route: RouteConfig, position: number, { limits, findings }: RouteContext): void {
   for (const [index, name] of (route.limits ?? []).entries()) {
-    if (!limits.has(name)) findings.problem(["routes", position, "limits", index], `there is no limit named ${name}`);
+    const place = ["routes", position, "limits", index];
+    if (!limits.has(name)) findings.problem(place, `there is no limit named ${name}`);
+    if (route.limits?.indexOf(name) !== index) findings.problem(place, `${name} is already a limit of this route`);
   }
 }
 

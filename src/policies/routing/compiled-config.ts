@@ -93,5 +93,7 @@ export type CompiledConfig = {
   readonly pools: ReadonlyMap<string, CompiledPool>;
   /** By name, those that ship with the plane included. */
   readonly limits: ReadonlyMap<string, CompiledLimit>;
+  /** All there are, in the order in which they are tried. */
+  readonly routes: readonly CompiledRoute[];
   readonly table: RouteTable;
 };

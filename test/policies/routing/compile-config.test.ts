@@ -230,6 +230,7 @@ describe("a route", () => {
     [{ stripPrefix: true }, "routes[0].stripPrefix"],
     [{ session: { authenticated: false, defaultApp: "search" } }, "routes[0].session"],
     [{ limits: ["general", "nope"] }, "routes[0].limits[1]"],
+    [{ limits: ["general", "general"] }, "routes[0].limits[1]"],
     [{ webSocket: "relay" }, "routes[0].webSocket"],
     [{ webSocket: "pass", auth: "required" }, "routes[0].webSocket"],
     [{ webSocket: "pass", auth: "admin", revocable: true }, "routes[0].webSocket"],
@@ -268,12 +269,21 @@ describe("a route", () => {
     ]);
   });
 
-  it("may name a limit of the document, but no other", () => {
+  it("may name limits of the document and those that ship, but no other", () => {
     const limits = { mine: { key: "ip", limit: 1, windowMs: 1_000 } };
-    const document = { ...withRoutes({ limits: ["mine"] }), limits };
-    expect(problemsOf(document)).toEqual([]);
-    expect(warningsOf(document)).toEqual(["routes[0].limits", "limits"]);
-    expect(problemsOf(withRoutes({ limits: ["mine"] }))).toEqual(["routes[0].limits[0]"]);
+    const document = { ...withRoutes({ limits: ["chat", "mine"] }), limits };
+    expect([problemsOf(document), warningsOf(document)]).toEqual([[], []]);
+    expect(problemsOf(withRoutes({ limits: ["chat", "mine"] }))).toEqual(["routes[0].limits[1]"]);
+  });
+
+  it.each<[string, string[] | undefined, string[]]>([
+    ["that names no limits stands under general", undefined, ["general"]],
+    ["that names some stands under those alone, in its order", ["mine", "api"], ["mine", "api"]],
+    ["that says it has none stands under none", [], []],
+  ])("%s", (_, named, expected) => {
+    const limits = { mine: { key: "ip", limit: 1, windowMs: 1_000 } };
+    const [route] = routesOf(compile({ ...withRoutes({ ...(named && { limits: named }) }), limits }).config);
+    expect(route?.limits.map(({ name }) => name)).toEqual(expected);
   });
 
   it.each<[object, object]>([
@@ -336,7 +346,7 @@ describe("a route", () => {
       attemptsMax: 1,
       resendNonIdempotent: false,
       webSocket: "pass",
-      limits: [],
+      limits: [{ name: "general", rule: { kind: "rate", limit: 100, windowMs: 60_000 } }],
     });
   });
 
