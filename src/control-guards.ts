@@ -1,8 +1,8 @@
 // What stands before the routes of the control surface: the admin secret, who keeps guessing it, and the limits of each part.
-// Called by router.ts only. Returns undefined to let the router go on.
+// Called by router.ts only. What refuses nothing lets the router go on.
 
 import type { IRequestStrict } from "itty-router";
-import { type Refusal, refuse } from "./contracts/refusals.ts";
+import type { Refusal } from "./contracts/refusals.ts";
 import { offeredSecret, refuseUnlessAdmin } from "./http/admin.ts";
 import { clientIpOf } from "./http/client-ip.ts";
 import { currentConfig } from "./isolate/config-snapshot.ts";
@@ -11,7 +11,7 @@ import { ADMIN_FAILURES, refuseGuessing } from "./isolate/limits/admin-failures.
 import { limiter } from "./isolate/limits/limiter.ts";
 import { compileLimits } from "./policies/limits/compile-limits.ts";
 import type { CompiledLimit } from "./policies/limits/compiled-limit.ts";
-import { limitHeaders, limitRefusal } from "./policies/limits/limit-answer.ts";
+import { denialRefusal, limitHeaders } from "./policies/limits/limit-answer.ts";
 import { type KeyFacts, standingsOf } from "./policies/limits/limit-key.ts";
 
 /** `headers` go with the answer, whatever it is. */
@@ -26,7 +26,7 @@ export async function guardAdmin(request: IRequestStrict, env: Env, ctx: Executi
   const limit = (await limitsInForce(env, ctx)).get(ADMIN_FAILURES);
   const access = { env, ctx, nowMs: Date.now() };
   const denied = await refuseGuessing(limit, { offer, facts: factsOf(request, env), access });
-  if (denied !== undefined) return limitRefusal(denied.fact, Date.now());
+  if (denied !== undefined) return denialRefusal(denied, Date.now());
   return refusal === undefined ? {} : { refusal };
 }
 
@@ -42,8 +42,7 @@ export async function guardRate(name: string, request: IRequestStrict, { env, ct
     admission.slots?.release({ env, ctx });
     return { headers: limitHeaders(admission.facts, Date.now()) };
   }
-  if (admission.why === "unavailable") return { refusal: refuse("limiter_unavailable", `limit ${name}`) };
-  return limitRefusal(admission.fact, Date.now());
+  return denialRefusal(admission, Date.now());
 }
 
 export type Place = { readonly env: Env; readonly ctx: ExecutionContext };

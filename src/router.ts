@@ -99,20 +99,24 @@ async function answerControl(request: Request, env: Env, ctx: ExecutionContext):
   if (!address.ok) return refusal(request, address.code);
   const scheme = clientSchemeOf(request, address.scheme, deploymentOf(env).trustedHops);
   const seen = scheme === address.scheme ? request : withScheme(request, scheme);
+  if (request.method !== "HEAD") return await dispatch(seen, env, ctx);
+  return withoutBody(await dispatch(asGet(seen), env, ctx));
+}
+
+async function dispatch(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
+  const answered = await answerRouted(request, env, ctx);
+  for (const [name, value] of guardHeaders.get(request) ?? []) answered.headers.set(name, value);
+  return answered;
+}
+
+async function answerRouted(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
   try {
-    if (request.method !== "HEAD") return await dispatch(seen, env, ctx);
-    return withoutBody(await dispatch(asGet(seen), env, ctx));
+    const response: Response | undefined = await router.fetch(request, env, ctx);
+    return response ?? refuseUnrouted(request);
   } catch (error) {
     if (error instanceof HttpError) return answer(request, error.refusal, error.headers);
     return answer(request, refusalOfFault(error, requestIdOf(request)));
   }
-}
-
-async function dispatch(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
-  const response: Response | undefined = await router.fetch(request, env, ctx);
-  const answered = response ?? refuseUnrouted(request);
-  for (const [name, value] of guardHeaders.get(request) ?? []) answered.headers.set(name, value);
-  return answered;
 }
 
 function refuseUnrouted(request: Request): Response {

@@ -4,7 +4,14 @@
 
 import { DurableObject } from "cloudflare:workers";
 import { rateLimiterMigrations } from "../../migrations/rate-limiter/index.ts";
-import type { LimiterCall, LimiterReply, LimitKey, LimitRule, LimitStatus } from "../../src/contracts/limits.ts";
+import type {
+  LimiterAsk,
+  LimiterCall,
+  LimiterReply,
+  LimitKey,
+  LimitRule,
+  LimitStatus,
+} from "../../src/contracts/limits.ts";
 import { CallMeter } from "../../src/policies/limits/call-meter.ts";
 import { describeState, refundState, resetState, serveAsk, stateUnder } from "../../src/policies/limits/limit-book.ts";
 import { migrate } from "../migrate.ts";
@@ -34,10 +41,10 @@ export class RateLimiter extends DurableObject<Env> {
   async exchange(call: LimiterCall): Promise<LimiterReply> {
     const paceMs = this.#meter.note(call.isolateId, Date.now());
     await this.#arm();
-    return await this.#commit.run(() => ({
-      answers: call.asks.map((ask) => this.#serve(ask, call.isolateId)),
-      paceMs,
-    }));
+    return await this.#commit.run(() => {
+      const nowMs = Date.now();
+      return { answers: call.asks.map((ask) => this.#serve(ask, call.isolateId, nowMs)), paceMs };
+    });
   }
 
   /** How a key stands under the rule in force; one nobody has spent from counts 0. Writes nothing. */
@@ -73,9 +80,8 @@ export class RateLimiter extends DurableObject<Env> {
     if (this.#isArmed) await this.ctx.storage.setAlarm(nowMs + (last === undefined ? SWEEP_EVERY_MS : NEXT_BATCH_MS));
   }
 
-  #serve(ask: LimiterCall["asks"][number], isolateId: string): LimiterReply["answers"][number] {
-    const stored = { state: this.#tables.read(ask.key), nowMs: Date.now() };
-    const { answer, change } = serveAsk(ask, isolateId, stored);
+  #serve(ask: LimiterAsk, isolateId: string, nowMs: number): LimiterReply["answers"][number] {
+    const { answer, change } = serveAsk(ask, isolateId, { state: this.#tables.read(ask.key), nowMs });
     if (change !== undefined) this.#tables.write(ask.key, change);
     return answer;
   }

@@ -5,7 +5,7 @@ import { type Refusal, type Result, refuse } from "../contracts/refusals.ts";
 import { offeredSecret } from "../http/admin.ts";
 import { ADMIN_FAILURES, refuseGuessing } from "../isolate/limits/admin-failures.ts";
 import { type Admission, limiter } from "../isolate/limits/limiter.ts";
-import { type LimitRefusal, limitHeaders, limitRefusal } from "../policies/limits/limit-answer.ts";
+import { type Denial, denialRefusal, limitHeaders } from "../policies/limits/limit-answer.ts";
 import { type KeyFacts, type Standing, standingsOf } from "../policies/limits/limit-key.ts";
 import type { CompiledRoute } from "../policies/routing/compiled-config.ts";
 import type { Decision } from "./handle.ts";
@@ -13,6 +13,8 @@ import type { Scope } from "./scope.ts";
 import type { Trail } from "./trail.ts";
 
 type Outcome = Decision | Refusal;
+/** A request whose limits are being asked. */
+type Pending = { readonly decision: Decision; readonly trail: Trail };
 
 /** What was decided, or the refusal in its place. At once while nobody has to be asked. */
 export function limit(scope: Scope, decided: Outcome, trail: Trail): Outcome | Promise<Outcome> {
@@ -29,8 +31,8 @@ function limitRate(scope: Scope, decision: Decision, trail: Trail): Outcome | Pr
   if (!standings.ok) return standings;
   const admission = limiter().admit(standings.value, { env: scope.env, ctx: scope.ctx, nowMs: trail.startedAtMs });
   return admission instanceof Promise
-    ? admission.then((known) => conclude(known, decision, trail))
-    : conclude(admission, decision, trail);
+    ? admission.then((known) => conclude(scope, known, { decision, trail }))
+    : conclude(scope, admission, { decision, trail });
 }
 
 /** Who keeps guessing the admin secret is refused whatever he offers next. */
@@ -47,23 +49,22 @@ async function limitGuessing(
     facts: factsOf(trail, route, (name) => request.headers.get(name) ?? undefined),
     access: { env, ctx, nowMs: trail.startedAtMs },
   });
-  if (denied !== undefined) return tell(limitRefusal(denied.fact, Date.now()), trail);
+  if (denied !== undefined) return refuseBy(denied, trail);
   return decided.ok && decided.route.limits.length > 0 ? await limitRate(scope, decided, trail) : decided;
 }
 
-function conclude(admission: Admission, decision: Decision, trail: Trail): Outcome {
-  if (!admission.ok) {
-    trail.limitedBy = admission.fact.name;
-    if (admission.why === "unavailable") return refuse("limiter_unavailable", `limit ${admission.fact.name}`);
-    return tell(limitRefusal(admission.fact, Date.now()), trail);
-  }
+function conclude(scope: Scope, admission: Admission, { decision, trail }: Pending): Outcome {
+  if (!admission.ok) return refuseBy(admission, trail);
   if (admission.facts.length > 0) trail.limitHeaders = limitHeaders(admission.facts, Date.now());
   if (admission.overrun.length > 0) trail.overrun = admission.overrun;
   trail.slots = admission.slots;
+  trail.slots?.keep(scope);
   return decision;
 }
 
-function tell({ refusal, headers }: LimitRefusal, trail: Trail): Refusal {
+function refuseBy(denial: Denial, trail: Trail): Refusal {
+  const { refusal, headers } = denialRefusal(denial, Date.now());
+  trail.limitedBy = denial.fact.name;
   trail.limitHeaders = headers;
   return refusal;
 }

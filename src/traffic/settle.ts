@@ -46,6 +46,7 @@ function finish(scope: Scope, trail: Trail, { response, route, hold }: Forwarded
     slots?.release(scope);
     return answer;
   }
+  if (scope.request.signal.aborted) return abandon(scope, trail, { answer, hold });
   const carriage = carry(answer.body, {
     contentLength,
     idleTimeoutMs: eventStream ? undefined : route.idleTimeoutMs,
@@ -53,6 +54,18 @@ function finish(scope: Scope, trail: Trail, { response, route, hold }: Forwarded
   hold.releaseAfter(carriage.ended, scope.ctx);
   slots?.releaseAfter(carriage.ended, scope);
   return new Response(carriage.body, answer);
+}
+
+/** The client left before it was answered: nobody will read the body, so nobody would learn of its end. */
+function abandon(
+  scope: Scope,
+  trail: Trail,
+  { answer, hold }: { answer: Response; hold: Forwarded["hold"] },
+): Response {
+  scope.ctx.waitUntil(answer.body?.cancel().catch(() => undefined) ?? Promise.resolve());
+  hold.release(scope.ctx);
+  trail.slots?.release(scope);
+  return new Response(null, answer);
 }
 
 type ResponseFacts = { contentLength: number | undefined; eventStream: boolean; dropped: string[] | undefined };

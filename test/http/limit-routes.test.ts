@@ -273,7 +273,7 @@ describe("DELETE /api/super/limits/{policy}/{key}", () => {
       await reset("repo", key);
       await reset("repo", key);
     });
-    const row = { action: "limit.reset", actor: "admin", subject: expect.stringMatching(/^repo\/[0-9a-f]{44}$/) };
+    const row = { action: "limit.reset", actor: "admin", subject: expect.stringMatching(/^repo\/[0-9a-f]{32}$/) };
     expect(rows).toMatchObject([
       { ...row, detail: { key, used: 3 } },
       { ...row, detail: { key, used: 0 } },

@@ -508,6 +508,28 @@ describe("slots", () => {
     }
   });
 
+  it("are renewed by a request that goes on, and come back from one that was cut, a lease after it was last heard of", async () => {
+    const shard = fleet();
+    const { admit, access } = isolate(shard);
+    const leaseMs = 1_000;
+    const [going, cut] = [standing({ concurrency: 1, leaseMs }), standing({ concurrency: 1, leaseMs })];
+    const kept = await admit(going);
+    expect(admitted([kept, await admit(cut)])).toBe(2);
+    if (kept.ok) kept.slots?.keep(access());
+    const renewals = () =>
+      shard.asks().filter((ask) => ask.kind === "slots" && ask.rule.leaseMs === leaseMs && ask.renewed.length > 0)
+        .length;
+    for (let turn = 0; turn < 3; turn++) {
+      const before = renewals();
+      shard.pass(leaseMs * 0.4);
+      await vi.waitFor(() => expect(renewals()).toBeGreaterThan(before), { timeout: 2_000 });
+    }
+    expect(refusal(await admit(going))).toBe(`${going.limit.name}: exceeded`);
+    expect((await admit(cut)).ok).toBe(true);
+    release(kept, access());
+    await vi.waitFor(() => expect(shard.used(going)).toBe(0));
+  });
+
   it("whose release was lost are released with the next call", async () => {
     const shard = fleet();
     const { admit, access } = isolate(shard);

@@ -6,6 +6,7 @@ import type { SlotClaim } from "./slot-claim.ts";
 
 export class HeldSlots {
   readonly #claims: readonly SlotClaim[];
+  readonly #released = Promise.withResolvers<true>();
   #isReleased = false;
 
   constructor(claims: readonly SlotClaim[]) {
@@ -16,22 +17,24 @@ export class HeldSlots {
   release(asking: Asking): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
+    this.#released.resolve(true);
     for (const claim of this.#claims) claim.giveBack(asking);
   }
 
-  /** When `ended` settles; until then the slots are renewed by this request itself, whichever others come and go. */
+  /** When `ended` settles. */
   releaseAfter(ended: Promise<void>, asking: Asking): void {
-    asking.ctx.waitUntil(this.#keep(ended, asking));
+    const release = (): void => this.release(asking);
+    asking.ctx.waitUntil(ended.then(release, release));
   }
 
-  async #keep(ended: Promise<void>, asking: Asking): Promise<void> {
-    const over = ended.then(
-      () => true,
-      () => true,
-    );
+  /** Until they are released this request renews its slots itself, and isn't cut with its client: it must come to release them. */
+  keep(asking: Asking): void {
+    asking.ctx.waitUntil(this.#keep(asking));
+  }
+
+  async #keep(asking: Asking): Promise<void> {
     const everyMs = Math.min(...this.#claims.map(({ renewEveryMs }) => renewEveryMs));
-    while (!this.#isReleased && (await waitAtMost(over, everyMs)) === undefined)
+    while ((await waitAtMost(this.#released.promise, everyMs)) === undefined)
       for (const claim of this.#claims) claim.renew(asking);
-    this.release(asking);
   }
 }

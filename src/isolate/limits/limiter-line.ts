@@ -71,8 +71,8 @@ export class LimiterLine {
     this.#desk.waitForTokens(account, waiter);
     const outcome = await this.#settled(promise, access);
     if (outcome !== undefined) return outcome;
-    this.#desk.leave(account, waiter);
-    return "failed";
+    // Who no longer waits has just been answered, and what was set aside for him must not be lost.
+    return this.#desk.leave(account, waiter) ? "failed" : await promise;
   }
 
   /** What remains of the window, at most a second ago, without spending of it; undefined when the shard does not answer. */
@@ -96,6 +96,12 @@ export class LimiterLine {
     if (outcome !== undefined) return outcome;
     this.releaseSlot(account, id, access);
     return "failed";
+  }
+
+  /** Its request goes on: the slot is renewed if it is time. */
+  renewSlot(account: SlotAccount, id: string, access: Asking): void {
+    account.goesOn(id, this.#clock());
+    this.tell(access);
   }
 
   /** Told to the shard at once: others may be waiting for it. */

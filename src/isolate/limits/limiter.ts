@@ -3,7 +3,7 @@
 
 import { limiterShards } from "../../objects.ts";
 import { ruleFor } from "../../policies/limits/compiled-limit.ts";
-import type { LimitFact } from "../../policies/limits/limit-answer.ts";
+import type { Denial, LimitFact } from "../../policies/limits/limit-answer.ts";
 import type { Standing } from "../../policies/limits/limit-key.ts";
 import { RateWindow } from "../../policies/limits/rate-window.ts";
 import { BoundedMap } from "../bounded-map.ts";
@@ -23,8 +23,7 @@ export type Admitted = {
   readonly overrun: readonly string[];
   readonly slots: HeldSlots | undefined;
 };
-/** `unavailable`: the limit's shard does not answer, and the limit says that nobody comes through then. */
-export type Denied = { readonly ok: false; readonly fact: LimitFact; readonly why: "exceeded" | "unavailable" };
+export type Denied = Denial & { readonly ok: false };
 export type Admission = Admitted | Denied;
 
 export type LimiterOptions = {

@@ -69,8 +69,8 @@ export class SlotClaim implements LimitClaim {
     return this.#facts.rule.leaseMs * RENEW_SHARE;
   }
 
-  /** Tells the shard that this request goes on, if it is time. */
+  /** This request goes on. */
   renew(asking: Asking): void {
-    this.#facts.line.tell(asking);
+    this.#facts.line.renewSlot(this.#facts.account, this.#facts.slotId, asking);
   }
 }

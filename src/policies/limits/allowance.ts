@@ -127,7 +127,8 @@ export class Allowance {
       reports.push({ leaseId: lease.id, used: lease.used, done });
     }
     const over = new Set(reports.filter(({ done }) => done).map(({ leaseId }) => leaseId));
-    this.#leases = this.#leases.filter(({ id, untilMs, held }) => !over.has(id) && (nowMs < untilMs || held > 0));
+    // What is still set aside of a lease that has ended may be of a request that was cut, and never comes back.
+    this.#leases = this.#leases.filter(({ id, untilMs }) => !over.has(id) && nowMs < untilMs);
     return reports;
   }
 

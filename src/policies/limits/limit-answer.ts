@@ -41,7 +41,15 @@ const policyItem = ({ name, limit, windowMs }: LimitFact): string =>
     ? `"${name}";q=${limit};qu="concurrent-requests"`
     : `"${name}";q=${limit};w=${Math.ceil(windowMs / 1_000)}`;
 
+/** A limit that lets a request not pass: it is used up, or its shard does not answer and nobody comes through then. */
+export type Denial = { readonly fact: LimitFact; readonly why: "exceeded" | "unavailable" };
 export type LimitRefusal = { readonly refusal: Refusal; readonly headers: readonly (readonly [string, string])[] };
+
+/** 503 `limiter_unavailable` where the limiter failed, which is never a 429; else what `limitRefusal` says. */
+export const denialRefusal = ({ fact, why }: Denial, nowMs: number): LimitRefusal =>
+  why === "unavailable"
+    ? { refusal: refuse("limiter_unavailable", `limit ${fact.name}`), headers: [] }
+    : limitRefusal(fact, nowMs);
 
 /** 429 with the five keys of L67: `retryAfter` in seconds, `reset` as ISO time. */
 export function limitRefusal(fact: LimitFact, nowMs: number): LimitRefusal {

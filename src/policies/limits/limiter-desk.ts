@@ -72,10 +72,11 @@ export class LimiterDesk {
     this.#pressing.add(account);
   }
 
-  /** Gives up waiting. */
-  leave(account: RateAccount, waiter: TokenWaiter): void {
+  /** Gives up waiting; false for who has been answered already. */
+  leave(account: RateAccount, waiter: TokenWaiter): boolean {
     const at = account.waiters.indexOf(waiter);
     if (at !== -1) account.waiters.splice(at, 1);
+    return at !== -1;
   }
 
   /** The request is not admitted after all; what was lent for it alone goes back with the next call. */

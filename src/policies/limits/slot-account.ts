@@ -10,6 +10,9 @@ type Asked = {
   readonly sent: { readonly account: SlotAccount; readonly ids: readonly string[] };
 };
 
+/** When to renew it, and when its request last said that it goes on: epoch ms. */
+type HeldSlot = { renewAtMs: number; goesOnAtMs: number };
+
 /** A slot is renewed after this share of its lease, early enough for another try. */
 export const RENEW_SHARE = 1 / 3;
 
@@ -18,8 +21,7 @@ export class SlotAccount {
   rule: SlotRule;
   remaining = 0;
   readonly #waiters = new Map<string, SlotWaiter>();
-  /** Slot → when to renew it, epoch ms. */
-  readonly #held = new Map<string, number>();
+  readonly #held = new Map<string, HeldSlot>();
   readonly #released = new Set<string>();
 
   constructor(key: string, rule: SlotRule) {
@@ -33,7 +35,7 @@ export class SlotAccount {
 
   /** When a slot is to be renewed, epoch ms; undefined while none is held. */
   get renewAtMs(): number | undefined {
-    return this.#held.size === 0 ? undefined : Math.min(...this.#held.values());
+    return this.#held.size === 0 ? undefined : Math.min(...[...this.#held.values()].map(({ renewAtMs }) => renewAtMs));
   }
 
   wait(waiter: SlotWaiter): void {
@@ -47,14 +49,21 @@ export class SlotAccount {
     this.#released.add(id);
   }
 
+  /** Said by the request itself, every now and then. */
+  goesOn(id: string, nowMs: number): void {
+    const slot = this.#held.get(id);
+    if (slot !== undefined) slot.goesOnAtMs = nowMs;
+  }
+
   /** Every slot held is due to be renewed: for a clock that stepped back. */
   renewAll(): void {
-    for (const id of this.#held.keys()) this.#held.set(id, 0);
+    for (const slot of this.#held.values()) slot.renewAtMs = 0;
   }
 
   ask(nowMs: number): Asked | undefined {
+    this.#releaseCut(nowMs);
     const released = [...this.#released];
-    const renewed = [...this.#held].filter(([, renewAtMs]) => renewAtMs <= nowMs).map(([id]) => id);
+    const renewed = [...this.#held].filter(([, { renewAtMs }]) => renewAtMs <= nowMs).map(([id]) => id);
     const wanted = [...this.#waiters.keys()];
     if (released.length + renewed.length + wanted.length === 0) return undefined;
     const ask: SlotAsk = { kind: "slots", key: this.key, rule: this.rule, released, renewed, wanted };
@@ -67,9 +76,11 @@ export class SlotAccount {
     const held = new Set(answer.held);
     for (const id of ids) {
       const waiter = this.#waiters.get(id);
+      const known = this.#held.get(id);
       this.#waiters.delete(id);
-      if (held.has(id) && (waiter !== undefined || this.#held.has(id)))
-        this.#held.set(id, nowMs + this.rule.leaseMs * RENEW_SHARE);
+      const renewAtMs = nowMs + this.rule.leaseMs * RENEW_SHARE;
+      if (held.has(id) && (waiter !== undefined || known !== undefined))
+        this.#held.set(id, { renewAtMs, goesOnAtMs: known?.goesOnAtMs ?? nowMs });
       else this.#held.delete(id);
       if (!held.has(id)) this.#released.delete(id);
       waiter?.settle(held.has(id) ? "held" : "denied");
@@ -84,6 +95,15 @@ export class SlotAccount {
       // The shard may have heard after all.
       this.release(id);
       waiter.settle("failed");
+    }
+  }
+
+  /** A request not heard of for a whole lease was cut with its client, and gives nothing back itself. */
+  #releaseCut(nowMs: number): void {
+    for (const [id, slot] of this.#held) {
+      // By a clock that stepped back, whoever is held goes on from now.
+      slot.goesOnAtMs = Math.min(slot.goesOnAtMs, nowMs);
+      if (nowMs - slot.goesOnAtMs >= this.rule.leaseMs) this.release(id);
     }
   }
 }

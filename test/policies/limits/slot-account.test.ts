@@ -134,6 +134,26 @@ describe("SlotAccount", () => {
     expect(account.ask(RENEW_MS + 2)).toBeUndefined();
   });
 
+  it("gives back the slot of a request not heard of for a whole lease, and never of one that says it goes on", () => {
+    const { account, wait, exchange } = open();
+    wait("cut", "going");
+    exchange(0, ["cut", "going"]);
+    for (let nowMs = RENEW_MS; nowMs < LEASE_MS; nowMs += RENEW_MS) {
+      account.goesOn("going", nowMs);
+      expect(exchange(nowMs, ["cut", "going"])).toMatchObject({ renewed: ["cut", "going"], released: [] });
+    }
+    expect(exchange(LEASE_MS, ["going"])).toMatchObject({ renewed: ["going"], released: ["cut"] });
+  });
+
+  it("gives back a cut request's slot a lease later also when the clock has stepped back", () => {
+    const { account, wait, exchange } = open();
+    wait("cut");
+    exchange(1_000_000, ["cut"]);
+    account.renewAll();
+    expect(exchange(0, ["cut"])).toMatchObject({ renewed: ["cut"], released: [] });
+    expect(exchange(LEASE_MS, [])).toMatchObject({ renewed: [], released: ["cut"] });
+  });
+
   it("renews everything at once when told so, and then by the clock again", () => {
     const { account, wait, exchange } = open();
     wait("x", "y");
