@@ -1,7 +1,7 @@
 // Whether this visitor has used up what the route allows. Counts requests that would otherwise be forwarded, and wrong admin
 // secrets. What this isolate has been lent is spent without a call.
 
-import { type Refusal, type Result, refuse } from "../contracts/refusals.ts";
+import type { Refusal, Result } from "../contracts/refusals.ts";
 import { offeredSecret } from "../http/admin.ts";
 import { ADMIN_FAILURES, refuseGuessing } from "../isolate/limits/admin-failures.ts";
 import { type Admission, limiter } from "../isolate/limits/limiter.ts";

@@ -46,7 +46,13 @@ function finish(scope: Scope, trail: Trail, { response, route, hold }: Forwarded
     slots?.release(scope);
     return answer;
   }
-  if (scope.request.signal.aborted) return abandon(scope, trail, { answer, hold });
+  if (scope.request.signal.aborted) {
+    // The client left before it was answered: nobody would read the body, and so nobody learn of its end.
+    scope.ctx.waitUntil(answer.body.cancel().catch(() => undefined));
+    hold.release(scope.ctx);
+    slots?.release(scope);
+    return new Response(null, answer);
+  }
   const carriage = carry(answer.body, {
     contentLength,
     idleTimeoutMs: eventStream ? undefined : route.idleTimeoutMs,
@@ -54,18 +60,6 @@ function finish(scope: Scope, trail: Trail, { response, route, hold }: Forwarded
   hold.releaseAfter(carriage.ended, scope.ctx);
   slots?.releaseAfter(carriage.ended, scope);
   return new Response(carriage.body, answer);
-}
-
-/** The client left before it was answered: nobody will read the body, so nobody would learn of its end. */
-function abandon(
-  scope: Scope,
-  trail: Trail,
-  { answer, hold }: { answer: Response; hold: Forwarded["hold"] },
-): Response {
-  scope.ctx.waitUntil(answer.body?.cancel().catch(() => undefined) ?? Promise.resolve());
-  hold.release(scope.ctx);
-  trail.slots?.release(scope);
-  return new Response(null, answer);
 }
 
 type ResponseFacts = { contentLength: number | undefined; eventStream: boolean; dropped: string[] | undefined };

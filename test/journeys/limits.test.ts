@@ -141,7 +141,6 @@ describe("a limit of 1,000 through three kill -9 in the middle of the load", () 
     }
     await load;
     expect(Date.now() - startedAtMs).toBeLessThan(MINUTE_MS);
-    console.log("USED", admitted, origin.hits(), Date.now() - startedAtMs);
     expect(odd).toEqual([]);
     expect(admitted).toBeLessThanOrEqual(LIMIT);
     expect(origin.hits()).toBeLessThanOrEqual(LIMIT);

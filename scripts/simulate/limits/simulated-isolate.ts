@@ -4,6 +4,7 @@
 import type { LimiterReply } from "../../../src/contracts/limits.ts";
 import { LatestTime } from "../../../src/isolate/latest-time.ts";
 import type { TokenHold } from "../../../src/policies/limits/allowance.ts";
+import { AT_ONCE_MS } from "../../../src/policies/limits/lease-size.ts";
 import {
   type Departure,
   LimiterDesk,
@@ -132,20 +133,22 @@ export class SimulatedIsolate {
 
   #call(departure: Departure, flight: number): void {
     let isOut = true;
+    const leftAt = this.#queue.nowMs;
     const answered = (reply: LimiterReply | undefined): void => {
       if (!isOut || this.#isDead) return;
       isOut = false;
       if (reply === undefined) this.#fail(departure);
-      else this.#hear(departure, reply);
+      else this.#hear(departure, reply, this.#queue.nowMs - leftAt > AT_ONCE_MS);
       this.#land(flight);
     };
     this.#queue.after(CALL_MS_MAX, () => answered(undefined));
     this.#wire.call(departure.call, answered);
   }
 
-  #hear(departure: Departure, reply: LimiterReply): void {
-    this.#quietUntilMs = departure.askedAtMs + reply.paceMs;
-    this.#desk.hear(departure, reply, this.#clock.read());
+  #hear(departure: Departure, reply: LimiterReply, isLate: boolean): void {
+    const nowMs = this.#clock.read();
+    this.#quietUntilMs = Math.min(departure.askedAtMs, nowMs) + reply.paceMs;
+    this.#desk.hear(departure, reply, { nowMs, isLate });
     this.#remind();
   }
 

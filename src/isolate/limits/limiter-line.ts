@@ -6,6 +6,7 @@ import { waitAtMost, withDeadline } from "../../deadline.ts";
 import { log } from "../../log.ts";
 import { callLimiter } from "../../objects.ts";
 import type { TokenHold } from "../../policies/limits/allowance.ts";
+import { AT_ONCE_MS } from "../../policies/limits/lease-size.ts";
 import { LimiterDesk, type RateAccount, type TokenOutcome } from "../../policies/limits/limiter-desk.ts";
 import type { SlotAccount, SlotOutcome } from "../../policies/limits/slot-account.ts";
 import type { Access } from "../refreshed.ts";
@@ -188,15 +189,21 @@ export class LimiterLine {
     if (quietMs > 0) await scheduler.wait(quietMs);
     const departure = this.#desk.compose(this.#clock());
     if (departure === undefined) return;
+    let isLate = false;
+    const lateness = setTimeout(() => (isLate = true), AT_ONCE_MS);
     try {
       const reply = await withDeadline(this.#exchange(access.env, this.#shard, departure.call), CALL_MS_MAX);
-      this.#quietUntilMs = departure.askedAtMs + reply.paceMs;
-      this.#desk.hear(departure, reply, this.#clock());
+      const nowMs = this.#clock();
+      // A clock that stepped back meanwhile would make a short rest a long one.
+      this.#quietUntilMs = Math.min(departure.askedAtMs, nowMs) + reply.paceMs;
+      this.#desk.hear(departure, reply, { nowMs, isLate });
       this.#remind(access);
     } catch (error) {
       log("warn", "limiter did not answer", { cause: String(error) });
       this.#downUntilMs = this.#clock() + DOWN_MS;
       this.#desk.fail(departure);
+    } finally {
+      clearTimeout(lateness);
     }
   }
 

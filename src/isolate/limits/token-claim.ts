@@ -3,6 +3,7 @@
 import type { RateRule } from "../../contracts/limits.ts";
 import type { TokenHold } from "../../policies/limits/allowance.ts";
 import type { CompiledLimit } from "../../policies/limits/compiled-limit.ts";
+import { AT_ONCE_SLACK_MS } from "../../policies/limits/lease-size.ts";
 import type { LimitFact } from "../../policies/limits/limit-answer.ts";
 import type { RateAccount, TokenOutcome } from "../../policies/limits/limiter-desk.ts";
 import type { Access } from "../refreshed.ts";
@@ -23,6 +24,9 @@ export class TokenClaim implements LimitClaim {
   outcome: Outcome | undefined;
   readonly #facts: TokenClaimFacts;
   #hold: TokenHold | undefined;
+  /** What was waited for and came must be spent at once: no clock that may step says whether it was. */
+  #isOld = false;
+  #ageing: ReturnType<typeof setTimeout> | undefined;
 
   /** Takes what is at hand; nobody overtakes those who wait. */
   constructor(facts: TokenClaimFacts, nowMs: number) {
@@ -35,7 +39,8 @@ export class TokenClaim implements LimitClaim {
   }
 
   lookAgain(nowMs: number): void {
-    if (this.#hold === undefined || nowMs < this.#hold.lease.untilMs) return;
+    if (this.#hold === undefined || (nowMs < this.#hold.lease.untilMs && !this.#isOld)) return;
+    clearTimeout(this.#ageing);
     this.#facts.account.allowance.putBack(this.#hold);
     this.#hold = undefined;
     this.outcome = undefined;
@@ -47,11 +52,13 @@ export class TokenClaim implements LimitClaim {
   }
 
   confirm(access: Access): void {
+    clearTimeout(this.#ageing);
     if (this.#hold !== undefined) this.#facts.line.spend(this.#facts.account, this.#hold, access);
     this.#hold = undefined;
   }
 
   giveBack(asking: Asking): void {
+    clearTimeout(this.#ageing);
     if (this.#hold !== undefined) this.#facts.line.putBack(this.#facts.account, this.#hold, asking);
     this.#hold = undefined;
   }
@@ -68,6 +75,8 @@ export class TokenClaim implements LimitClaim {
     if (got === "denied") return "denied";
     if (got === "failed") return this.#withoutShard();
     this.#hold = got;
+    this.#isOld = false;
+    this.#ageing = setTimeout(() => (this.#isOld = true), AT_ONCE_SLACK_MS);
     return "admitted";
   }
 

@@ -13,15 +13,22 @@ type HeldLease = {
   untilMs: number;
   /** When the shard had better hear of it, epoch ms. */
   tellAtMs: number;
-  /** More than those who waited needed. */
-  readonly hasSpare: boolean;
+  /** For those alone who waited when it came: they take from it in that moment, and nobody later. */
+  readonly isAtOnce: boolean;
+  isOpen: boolean;
   used: number;
   held: number;
   reported: number;
 };
 
 /** What was asked, when before it left, and when the answer came: the isolate's clock. */
-export type Heard = { readonly wish: TokenWish; readonly askedAtMs: number; readonly nowMs: number };
+export type Heard = {
+  readonly wish: TokenWish;
+  readonly askedAtMs: number;
+  readonly nowMs: number;
+  /** It took longer than AT_ONCE_MS, by a timer. */
+  readonly isLate: boolean;
+};
 
 /** What a request is told that is refused, or admitted with headers. */
 export type WindowView = { readonly remaining: number; readonly releaseInMs: number };
@@ -59,7 +66,7 @@ export class Allowance {
   /** Tokens set aside, or undefined when none of the leases holds enough. */
   take(cost: number, nowMs: number): TokenHold | undefined {
     for (const lease of this.#leases) {
-      if (nowMs >= lease.untilMs || lease.tokens - lease.used - lease.held < cost) continue;
+      if (!lease.isOpen || nowMs >= lease.untilMs || lease.tokens - lease.used - lease.held < cost) continue;
       lease.held += cost;
       return { lease, cost };
     }
@@ -79,8 +86,8 @@ export class Allowance {
    */
   putBack({ lease, cost }: TokenHold): boolean {
     lease.held -= cost;
-    if (!lease.hasSpare) lease.tellAtMs = 0;
-    return !lease.hasSpare;
+    if (lease.isAtOnce) lease.tellAtMs = 0;
+    return lease.isAtOnce;
   }
 
   /** What the shard said remains, within the last second and less what was spent here; undefined when that is longer ago. */
@@ -146,18 +153,32 @@ export class Allowance {
   }
 
   /** Takes in what the shard granted, or remembers that it did not. Returns how many tokens came too late for those who wait. */
-  hear(answer: RateAnswer, { wish, askedAtMs, nowMs }: Heard): number {
+  hear(answer: RateAnswer, { wish, askedAtMs, nowMs, isLate }: Heard): number {
     this.look(answer, nowMs);
     const untilMs = askedAtMs + answer.validMs;
     // A clock that stepped back meanwhile can't tell when the lease ends.
-    const isValid = askedAtMs <= nowMs && nowMs < untilMs;
+    const isAtOnce = answer.granted <= wish.waiting;
+    const isValid = askedAtMs <= nowMs && nowMs < untilMs && !(isAtOnce && isLate);
     if (answer.granted > 0 && isValid) this.#leases.push(this.#lease(answer, wish, { askedAtMs, untilMs }));
-    if (answer.granted <= wish.waiting) this.#noneInAdvanceUntilMs = nowMs + NONE_IN_ADVANCE_MS;
+    if (isAtOnce) this.#noneInAdvanceUntilMs = nowMs + NONE_IN_ADVANCE_MS;
     const isDenied = answer.granted < wish.waiting && answer.remaining < wish.cost;
     this.#deniedUntilMs = isDenied
       ? nowMs + Math.min(DENIAL_MS_MAX, answer.releaseInMs || DENIAL_MS_MAX)
       : Number.NEGATIVE_INFINITY;
     return isValid ? 0 : Math.min(answer.granted, wish.waiting);
+  }
+
+  /** Those who waited have taken theirs. Returns whether something is left over that had better go back at once. */
+  closeAtOnce(): boolean {
+    let isLeft = false;
+    for (const lease of this.#leases) {
+      if (!lease.isAtOnce || !lease.isOpen) continue;
+      lease.isOpen = false;
+      if (lease.used + lease.held === lease.tokens) continue;
+      lease.tellAtMs = 0;
+      isLeft = true;
+    }
+    return isLeft;
   }
 
   /** Nothing leased is valid any longer, what is set aside neither, nor what is remembered by the clock: for one that stepped back. */
@@ -179,15 +200,16 @@ export class Allowance {
   #lease({ granted, validMs }: RateAnswer, wish: TokenWish, span: { askedAtMs: number; untilMs: number }): HeldLease {
     const { windowMs } = this.rule;
     const soonMs = windowMs < SHORT_WINDOW_MS ? Math.max(TELL_MS_MIN, windowMs * TELL_SHARE) : Number.POSITIVE_INFINITY;
-    const hasSpare = granted > wish.waiting;
-    const lateMs = hasSpare ? validMs * GIVE_BACK_SHARE : Number.POSITIVE_INFINITY;
+    const isAtOnce = granted <= wish.waiting;
+    const lateMs = isAtOnce ? Number.POSITIVE_INFINITY : validMs * GIVE_BACK_SHARE;
     const tellAtMs = span.askedAtMs + Math.min(soonMs, lateMs);
     return {
       id: wish.leaseId,
       tokens: granted,
       untilMs: span.untilMs,
       tellAtMs,
-      hasSpare,
+      isAtOnce,
+      isOpen: true,
       used: 0,
       held: 0,
       reported: 0,

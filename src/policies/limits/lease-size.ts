@@ -1,7 +1,14 @@
 // How many tokens an isolate is lent beyond those its waiting requests need, and for how long (design: "Limits, precisely").
 
-/** What clocks may differ by while a lease runs: tokens still count so long after its end. */
-export const SLACK_MS = 2_000;
+/** What clocks may differ by while a lease runs: tokens lent in advance still count so long after its end. */
+const SLACK_MS = 2_000;
+
+/**
+ * Tokens for requests that wait must reach them within this time, by a timer, which no step of a clock can stretch; they are taken
+ * in that moment or given back. So they count only a little longer: until an isolate that was held up has taken its turn.
+ */
+export const AT_ONCE_MS = 500;
+export const AT_ONCE_SLACK_MS = 200;
 
 /** Leases remembered per key; what is granted beyond them counts as spent at once. */
 export const LEASES_MAX = 256;
@@ -12,7 +19,7 @@ const SPARE_SHARE = 0.005;
 /** Neither are the last tokens of a limit lent in advance, nor may one failure waste more. */
 const LAST_SHARE = 0.05;
 
-const WAITING_LEASE_MS = 1_000;
+const SPARE_LEASE_MS_MIN = 1_000;
 const SPARE_LEASE_MS_MAX = 10_000;
 const SPARE_LEASE_SHARE = 0.1;
 
@@ -35,8 +42,9 @@ export function spareTokens({ wanted, limit, free, unspent, isolates }: SpareFac
   return Math.max(0, Math.floor(most));
 }
 
-/** How long a lease may be spent, ms: short when only waiting requests are served, for they take their tokens at once. */
+/** How long a lease may be spent, ms. */
 export const leaseMs = (windowMs: number, spare: number): number =>
-  spare === 0
-    ? WAITING_LEASE_MS
-    : Math.min(SPARE_LEASE_MS_MAX, Math.max(WAITING_LEASE_MS, windowMs * SPARE_LEASE_SHARE));
+  spare === 0 ? AT_ONCE_MS : Math.min(SPARE_LEASE_MS_MAX, Math.max(SPARE_LEASE_MS_MIN, windowMs * SPARE_LEASE_SHARE));
+
+/** How long after its end its tokens still count. */
+export const slackMs = (spare: number): number => (spare === 0 ? AT_ONCE_SLACK_MS : SLACK_MS);

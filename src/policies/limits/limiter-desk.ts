@@ -28,6 +28,7 @@ type Account = RateAccount | SlotAccount;
 type Sent =
   | { readonly account: RateAccount; readonly wish: TokenWish | undefined; readonly spokenFor: Waiters }
   | { readonly account: SlotAccount; readonly ids: readonly string[] };
+export type Landed = { readonly nowMs: number; readonly isLate: boolean };
 export type Departure = { readonly call: LimiterCall; readonly sent: readonly Sent[]; readonly askedAtMs: number };
 
 /** Keys remembered; what was leased for a forgotten one lapses. */
@@ -124,7 +125,8 @@ export class LimiterDesk {
     return { call: { isolateId: this.#isolateId, asks }, sent, askedAtMs: nowMs };
   }
 
-  hear({ sent, askedAtMs }: Departure, { answers }: LimiterReply, nowMs: number): void {
+  /** `isLate`: the reply took longer than AT_ONCE_MS, by a timer. */
+  hear({ sent, askedAtMs }: Departure, { answers }: LimiterReply, { nowMs, isLate }: Landed): void {
     for (const [index, one] of sent.entries()) {
       const answer = answers[index];
       if ("ids" in one) {
@@ -133,9 +135,10 @@ export class LimiterDesk {
         const { allowance, lookers } = one.account;
         let late = 0;
         if (one.wish === undefined) allowance.look(answer, nowMs);
-        else late = allowance.hear(answer, { wish: one.wish, askedAtMs, nowMs });
+        else late = allowance.hear(answer, { wish: one.wish, askedAtMs, nowMs, isLate });
         for (const look of lookers.splice(0)) look(answer.remaining);
         this.#serve(one.account, { spokenFor: one.spokenFor, late }, nowMs);
+        if (allowance.closeAtOnce()) this.#pressing.add(one.account);
       }
       if (tellAtOf(one.account) !== undefined) this.#telling.add(one.account);
     }
@@ -184,7 +187,7 @@ export class LimiterDesk {
 
   /**
    * Those the call spoke for get theirs or a refusal; those who came later wait on, unless it is known to be in vain.
-   * Whose tokens came too late was not refused: for him the shard did not answer.
+   * Whose tokens came too late was not refused: he is asked for again.
    */
   #serve(account: RateAccount, { spokenFor, late }: { spokenFor: Waiters; late: number }, nowMs: number): void {
     const { allowance, waiters } = account;
@@ -195,7 +198,7 @@ export class LimiterDesk {
       const isLost = hold === undefined && spokenFor.has(waiter) && lost >= waiter.cost;
       if (isLost) lost -= waiter.cost;
       if (hold !== undefined) waiter.settle(hold);
-      else if (isLost) waiter.settle("failed");
+      else if (isLost) later.push(waiter);
       else if (spokenFor.has(waiter) || allowance.isDenied(nowMs)) waiter.settle("denied");
       else later.push(waiter);
     }

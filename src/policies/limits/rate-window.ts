@@ -3,7 +3,7 @@
 // Plain data in, plain data out; the clock comes in as an argument and never goes back.
 
 import type { LeaseReport, RateAnswer, TokenWish } from "../../contracts/limits.ts";
-import { LEASES_MAX, leaseMs, SLACK_MS, spareTokens } from "./lease-size.ts";
+import { LEASES_MAX, leaseMs, slackMs, spareTokens } from "./lease-size.ts";
 
 /** Tokens an isolate may spend until `endsAt`; those it has reported are counted in `buckets`, the others here. */
 export type TokenLease = {
@@ -11,6 +11,8 @@ export type TokenLease = {
   readonly isolateId: string;
   readonly tokens: number;
   readonly endsAt: number;
+  /** The last moment at which one can have been spent. */
+  readonly lastAt: number;
   used: number;
 };
 
@@ -24,8 +26,8 @@ export type RateState = {
   readonly leases: readonly TokenLease[];
 };
 
-/** A bucket counts until its end plus the window: at most a hundredth of the window too long. */
-const BUCKETS = 100;
+/** A bucket counts until its end plus the window: at most half a hundredth of the window too long. */
+const BUCKETS = 200;
 
 export type Grant = { readonly isolateId: string; readonly wish: TokenWish; readonly limit: number };
 
@@ -63,13 +65,13 @@ export class RateWindow {
 
   /** From when on nothing counts any longer, epoch ms. */
   get idleAt(): number {
-    const lapses = this.#leases.map(({ endsAt }) => this.#endOf(endsAt + SLACK_MS));
+    const lapses = this.#leases.map(({ lastAt }) => this.#endOf(lastAt));
     return Math.max(this.#seenAt, ...[...this.#buckets.keys(), ...lapses].map((endsAt) => endsAt + this.#windowMs));
   }
 
   /** Until the oldest tokens come free; 0 while nothing counts. */
   get releaseInMs(): number {
-    const ends = [...this.#buckets.keys(), ...this.#leases.map(({ endsAt }) => this.#endOf(endsAt + SLACK_MS))];
+    const ends = [...this.#buckets.keys(), ...this.#leases.map(({ lastAt }) => this.#endOf(lastAt))];
     return ends.length === 0 ? 0 : Math.max(1, Math.min(...ends) + this.#windowMs - this.#seenAt);
   }
 
@@ -95,12 +97,11 @@ export class RateWindow {
     const spare = fits ? this.#spareFor(isolateId, wish, { limit, free: free - waiting }) : 0;
     const validMs = leaseMs(this.#windowMs, spare);
     const tokens = waiting + spare;
-    if (tokens > 0 && fits) {
-      this.#leases.push({ id: wish.leaseId, isolateId, tokens, used: 0, endsAt: this.#seenAt + validMs });
-    } else if (tokens > 0) {
-      // With no room to remember the lease, its tokens count as spent at the last moment.
-      this.#count(tokens, this.#seenAt + validMs + SLACK_MS);
-    }
+    const endsAt = this.#seenAt + validMs;
+    const lastAt = endsAt + slackMs(spare);
+    // With no room to remember the lease, its tokens count as spent at the last moment.
+    if (fits && tokens > 0) this.#leases.push({ id: wish.leaseId, isolateId, tokens, used: 0, endsAt, lastAt });
+    else if (tokens > 0) this.#count(tokens, lastAt);
     return this.#answer(tokens, validMs, limit);
   }
 
@@ -166,7 +167,7 @@ export class RateWindow {
   /** What no isolate can spend any longer counts as spent at the last moment at which it could have been. */
   #lapse(): void {
     for (const lease of this.#leases) {
-      const lastAt = lease.endsAt + SLACK_MS;
+      const { lastAt } = lease;
       if (lastAt > this.#seenAt) continue;
       this.#count(lease.tokens - lease.used, lastAt);
       this.#drop(lease);

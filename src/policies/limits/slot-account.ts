@@ -4,7 +4,7 @@
 import type { SlotAnswer, SlotAsk, SlotRule } from "../../contracts/limits.ts";
 
 export type SlotOutcome = "held" | "denied" | "failed";
-export type SlotWaiter = { readonly id: string; readonly settle: (outcome: SlotOutcome) => void };
+type SlotWaiter = { readonly id: string; readonly settle: (outcome: SlotOutcome) => void };
 type Asked = {
   readonly ask: SlotAsk;
   readonly sent: { readonly account: SlotAccount; readonly ids: readonly string[] };

@@ -25,7 +25,12 @@ function open(windowMs = HOUR_MS) {
       releaseInMs: 9_000,
       ...answer,
     };
-    return allowance.hear(full, { wish, askedAtMs, nowMs: START + (times.nowMs ?? times.askedAtMs ?? 0) });
+    return allowance.hear(full, {
+      wish,
+      askedAtMs,
+      nowMs: START + (times.nowMs ?? times.askedAtMs ?? 0),
+      isLate: false,
+    });
   };
   const take = (nowMs: number, cost = 1): TokenHold | undefined => allowance.take(cost, START + nowMs);
   const spend = (nowMs: number, count: number): number => {

@@ -3,8 +3,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { LimiterReply, RateRule } from "../../../src/contracts/limits.ts";
+import { AT_ONCE_MS } from "../../../src/policies/limits/lease-size.ts";
 import { type LimitState, serveAsk } from "../../../src/policies/limits/limit-book.ts";
-import { type Departure, LimiterDesk } from "../../../src/policies/limits/limiter-desk.ts";
+import { type Departure, type Landed, LimiterDesk } from "../../../src/policies/limits/limiter-desk.ts";
 import { mostInAnyInterval, type Spend } from "./window-history.ts";
 
 const START = 1_000_000;
@@ -58,8 +59,12 @@ class Fleet {
     const reply = fate === "call lost" ? undefined : this.#serve(departure);
     if (fate === "twice") this.#serve(departure);
     if (reply === undefined || fate === "reply lost") desk.fail(departure);
-    else if (fate === "late") this.#late.push(() => desk.hear(departure, reply, this.#nowMs));
-    else desk.hear(departure, reply, this.#nowMs);
+    else if (fate === "late") this.#late.push(() => desk.hear(departure, reply, this.#landed(departure)));
+    else desk.hear(departure, reply, this.#landed(departure));
+  }
+
+  #landed({ askedAtMs }: Departure): Landed {
+    return { nowMs: this.#nowMs, isLate: this.#nowMs - askedAtMs > AT_ONCE_MS };
   }
 
   #serve({ call }: Departure): LimiterReply {

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { leaseMs, type SpareFacts, spareTokens } from "../../../src/policies/limits/lease-size.ts";
+import { leaseMs, type SpareFacts, slackMs, spareTokens } from "../../../src/policies/limits/lease-size.ts";
 
 const facts: SpareFacts = { wanted: 1_000, limit: 10_000, free: 10_000, unspent: 0, isolates: 1 };
 
@@ -71,11 +71,12 @@ describe("spareTokens", () => {
 
 describe("leaseMs", () => {
   it("is short where only waiting requests are served", () => {
-    expect(leaseMs(3_600_000, 0)).toBe(1_000);
+    expect([leaseMs(3_600_000, 0), slackMs(0)]).toEqual([500, 200]);
   });
   it("is a tenth of the window with spare tokens, between one second and ten", () => {
     expect(leaseMs(60_000, 1)).toBe(6_000);
     expect(leaseMs(1_000, 1)).toBe(1_000);
     expect(leaseMs(3_600_000, 1)).toBe(10_000);
+    expect(slackMs(1)).toBe(2_000);
   });
 });

@@ -2,7 +2,12 @@
 
 import { describe, expect, it } from "vitest";
 import { documentKeysOf } from "../../../src/contracts/refusals.ts";
-import { type LimitFact, limitHeaders, limitRefusal } from "../../../src/policies/limits/limit-answer.ts";
+import {
+  denialRefusal,
+  type LimitFact,
+  limitHeaders,
+  limitRefusal,
+} from "../../../src/policies/limits/limit-answer.ts";
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 const rate: LimitFact = { name: "chat", limit: 100, windowMs: 3_600_000, remaining: 20, releaseInMs: 1_500 };
@@ -87,5 +92,16 @@ describe("limitRefusal", () => {
     const { headers } = limitRefusal(rate, NOW);
     expect(headers[0]).toEqual(["Retry-After", "2"]);
     expect(headers.slice(1)).toEqual(limitHeaders([rate], NOW));
+  });
+});
+
+describe("denialRefusal", () => {
+  it("is the limit's refusal for a limit that is used up", () => {
+    expect(denialRefusal({ fact: rate, why: "exceeded" }, NOW)).toEqual(limitRefusal(rate, NOW));
+  });
+
+  it("is no 429, and tells no numbers, where the limiter did not answer", () => {
+    const { refusal, headers } = denialRefusal({ fact: rate, why: "unavailable" }, NOW);
+    expect([refusal.code, refusal.detail, headers]).toEqual(["limiter_unavailable", "limit chat", []]);
   });
 });

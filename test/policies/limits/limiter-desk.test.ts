@@ -34,8 +34,8 @@ function open() {
     if (departure === undefined) throw new Error("nothing to say");
     return departure;
   };
-  const land = (departure: Departure, answer: Partial<RateAnswer>, nowMs: number) =>
-    desk.hear(departure, replyOf(departure, answer), START + nowMs);
+  const land = (departure: Departure, answer: Partial<RateAnswer>, nowMs: number, isLate = false) =>
+    desk.hear(departure, replyOf(departure, answer), { nowMs: START + nowMs, isLate });
   return { desk, outcomes, wait, depart, land };
 }
 
@@ -204,17 +204,42 @@ describe("a call that fails", () => {
 });
 
 describe("a reply that comes late", () => {
-  it("is not spent: for those it granted tokens the shard did not answer, the others are denied", () => {
+  it.each([
+    ["by the clock", 1_000, false],
+    ["by the timer, whatever the clock shows", 1, true],
+  ])("%s is not spent: those it granted tokens are asked for again, the others are denied", (_, landedMs, isLate) => {
     const { desk, outcomes, wait, depart, land } = open();
     const account = desk.rateAccount("k", rule);
     wait(account, ["1", "2", "3"]);
-    land(depart(0), { granted: 2, validMs: 1_000 }, 1_000);
-    expect(outcomes).toEqual([
-      ["1", "failed"],
-      ["2", "failed"],
-      ["3", "denied"],
+    land(depart(0), { granted: 2, validMs: 1_000 }, landedMs, isLate);
+    expect(outcomes).toEqual([["3", "denied"]]);
+    expect(account.allowance.take(1, START + landedMs)).toBeUndefined();
+    const next = depart(landedMs);
+    expect(rateAsks(next)).toMatchObject([{ wish: { waiting: 2 } }]);
+    land(next, { granted: 2 }, landedMs + 1);
+    expect(outcomes.slice(1)).toEqual([
+      ["1", "admitted"],
+      ["2", "admitted"],
     ]);
-    expect(account.allowance.take(1, START + 1_000)).toBeUndefined();
+  });
+
+  it("by the timer is spent where tokens were lent in advance, which clocks may tell", () => {
+    const { desk, outcomes, wait, depart, land } = open();
+    wait(desk.rateAccount("k", rule), ["1"]);
+    land(depart(0), { granted: 3, validMs: 6_000 }, 900, true);
+    expect(outcomes).toEqual([["1", "admitted"]]);
+  });
+
+  it("leaves nothing to those who come afterwards: what was lent for who no longer waits goes back", () => {
+    const { desk, outcomes, wait, depart, land } = open();
+    const account = desk.rateAccount("k", rule);
+    const [left] = wait(account, ["1", "2"]);
+    const departure = depart(0);
+    if (left !== undefined) desk.leave(account, left);
+    land(departure, { granted: 2, remaining: 5 }, 1);
+    expect(outcomes).toEqual([["2", "admitted"]]);
+    expect(account.allowance.take(1, START + 1)).toBeUndefined();
+    expect(rateAsks(depart(2))).toMatchObject([{ reports: [{ used: 1, done: true }] }]);
   });
 
   it("but before its lease's end is spent", () => {
@@ -384,10 +409,13 @@ describe("a clock that steps back", () => {
     expect(desk.tellAtMs).toBe(START - 90_000);
   });
 
-  it("while a call is out ends what that call brings", () => {
+  it("while a call is out ends what that call brings: who waits is asked for again", () => {
     const { desk, outcomes, wait, depart, land } = open();
-    wait(desk.rateAccount("k", rule), ["1"]);
+    const account = desk.rateAccount("k", rule);
+    wait(account, ["1"]);
     land(depart(0), { granted: 1, validMs: 6_000 }, -20_000);
-    expect(outcomes).toEqual([["1", "failed"]]);
+    expect(outcomes).toEqual([]);
+    expect(account.allowance.take(1, START - 20_000)).toBeUndefined();
+    expect(rateAsks(depart(-20_000))).toMatchObject([{ wish: { waiting: 1 } }]);
   });
 });

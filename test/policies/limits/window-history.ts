@@ -1,6 +1,7 @@
 // Isolates that do what they like with what one window lends them, in true time: the slow, exact log the window is judged by.
 
 import type { LeaseReport, RateAnswer, TokenWish } from "../../../src/contracts/limits.ts";
+import { AT_ONCE_SLACK_MS } from "../../../src/policies/limits/lease-size.ts";
 import { type RateState, RateWindow } from "../../../src/policies/limits/rate-window.ts";
 
 /** One thing that happens. `which` picks among the leases or reports there are, `share` of what there is to spend. */
@@ -129,7 +130,7 @@ export class WindowHistory {
     const wish = { leaseId: `lease-${this.#leases.length}`, waiting: waiting * cost, cost, spare: spare * cost };
     const isolateId = `isolate-${isolate}`;
     const answer = this.#window.grant({ isolateId, wish, limit: this.limit });
-    const untilMs = isLost ? undefined : askedAtMs + answer.validMs + driftMs;
+    const untilMs = isLost ? undefined : askedAtMs + answer.validMs + driftOf(answer, wish, driftMs);
     this.#leases.push({ isolateId, wish, first: answer, tokens: answer.granted, used: 0, untilMs, isOver: false });
   }
 
@@ -141,7 +142,7 @@ export class WindowHistory {
     const answer = this.#window.grant({ isolateId: lease.isolateId, wish: lease.wish, limit: this.limit });
     if (lease.untilMs !== undefined) return;
     lease.tokens = answer.granted;
-    lease.untilMs = this.#nowMs + answer.validMs + driftMs;
+    lease.untilMs = this.#nowMs + answer.validMs + driftOf(answer, lease.wish, driftMs);
   }
 
   #pick(which: number): Lease | undefined {
@@ -183,6 +184,10 @@ export class WindowHistory {
     if (fate === "arrives") this.#window.settle(report);
   }
 }
+
+/** Tokens for waiting requests are timed by no clock: they come in time or not at all, whatever it shows. */
+const driftOf = ({ granted }: RateAnswer, { waiting }: TokenWish, driftMs: number): number =>
+  granted <= waiting ? Math.min(driftMs, AT_ONCE_SLACK_MS) : driftMs;
 
 /** The most that was ever spent in `windowMs`, by looking at each interval that begins with a spend. */
 export function mostInAnyInterval(spends: readonly Spend[], windowMs: number): number {
