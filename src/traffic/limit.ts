@@ -26,7 +26,7 @@ function limitRate(scope: Scope, decision: Decision, trail: Trail): Outcome | Pr
   const { route, incoming } = decision;
   const standings = standingsOf(
     route.limits,
-    factsOf(trail, route, (name) => incoming.headers[name]),
+    factsOf(trail, route, (name) => (Object.hasOwn(incoming.headers, name) ? incoming.headers[name] : undefined)),
   );
   if (!standings.ok) return standings;
   const admission = limiter().admit(standings.value, { env: scope.env, ctx: scope.ctx, nowMs: trail.startedAtMs });

@@ -23,6 +23,7 @@ const LIMITS = {
   route: perMinute(1, "route"),
   header: perMinute(1, "header:x-tenant"),
   both: perMinute(1, "header:x-tenant+repository"),
+  inherited: perMinute(1, "header:constructor"),
   deny: perMinute(1, "header:x-tenant", { onMissingKey: "deny" }),
   "deny-user": perMinute(1, "user", { onMissingKey: "deny" }),
   fallback: perMinute(1, "header:x-tenant", { onMissingKey: "fallback" }),
@@ -329,6 +330,13 @@ describe("a key", () => {
     const seen = [];
     for (const [path, sent] of await requests()) seen.push(await statusOf(path, sent));
     expect(seen).toEqual([200, 429, 200]);
+  });
+
+  it("by a header named like what every object has is that header, and missing where it was not sent", async () => {
+    const peer = newClient();
+    expect(await statusOf("/inherited/x", { peer })).toBe(200);
+    expect(await statusOf("/inherited/x", { peer, headers: { Constructor: "one" } })).toBe(200);
+    expect(await statusOf("/inherited/x", { peer })).toBe(429);
   });
 
   it("by route is the route, whoever asks", async () => {

@@ -76,10 +76,9 @@ export class LimiterLine {
     return this.#desk.leave(account, waiter) ? "failed" : await promise;
   }
 
-  /** What remains of the window, at most a second ago, without spending of it; undefined when the shard does not answer. */
+  /** What remains of the window now, without spending of it; undefined when the shard does not answer. */
   async look(account: RateAccount, access: Asking): Promise<number | undefined> {
-    const known = account.allowance.remainingAt(this.#clock());
-    if (known !== undefined) return known;
+    if (account.allowance.isDenied(this.#clock())) return 0;
     if (this.#isDown()) return undefined;
     const { promise, resolve } = Promise.withResolvers<number | undefined>();
     account.lookers.push(resolve);

@@ -63,7 +63,7 @@ export class Limiter {
     return isOpen ? this.#askAll(claims, now) : conclude(claims, now);
   }
 
-  /** Whether nothing is left of a rate, as known at most a second ago; spends nothing. False while its shard does not answer. */
+  /** Whether nothing is left of a rate; spends nothing. False while its shard does not answer. */
   async isExhausted({ limit, key: text }: Standing, access: Access): Promise<boolean> {
     const rule = ruleFor(limit, text);
     if (rule.kind === "slots") return false;

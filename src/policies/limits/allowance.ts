@@ -57,7 +57,6 @@ export class Allowance {
   #remaining = 0;
   #spentSinceAsk = 0;
   #askedAtMs = Number.NEGATIVE_INFINITY;
-  #heardAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(rule: RateRule) {
     this.rule = rule;
@@ -88,12 +87,6 @@ export class Allowance {
     lease.held -= cost;
     if (lease.isAtOnce) lease.tellAtMs = 0;
     return lease.isAtOnce;
-  }
-
-  /** What the shard said remains, within the last second and less what was spent here; undefined when that is longer ago. */
-  remainingAt(nowMs: number): number | undefined {
-    if (nowMs - this.#heardAtMs > DENIAL_MS_MAX) return undefined;
-    return this.isDenied(nowMs) ? 0 : this.view(nowMs).remaining;
   }
 
   isDenied(nowMs: number): boolean {
@@ -187,14 +180,12 @@ export class Allowance {
     this.#leases = [];
     this.#deniedUntilMs = Number.NEGATIVE_INFINITY;
     this.#noneInAdvanceUntilMs = Number.NEGATIVE_INFINITY;
-    this.#heardAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** Takes in how the window stands. */
   look(answer: RateAnswer, nowMs: number): void {
     this.#remaining = answer.remaining;
     this.#releaseAtMs = nowMs + answer.releaseInMs;
-    this.#heardAtMs = nowMs;
   }
 
   #lease({ granted, validMs }: RateAnswer, wish: TokenWish, span: { askedAtMs: number; untilMs: number }): HeldLease {

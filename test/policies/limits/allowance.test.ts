@@ -137,19 +137,11 @@ describe("a denial", () => {
 });
 
 describe("what remains", () => {
-  it("is what the shard said and what is lent here, less what was spent, for a second", () => {
+  it("is what the shard said and what is lent here, less what was spent", () => {
     const { allowance, hear, spend } = open();
     hear({ granted: 10, remaining: 500, validMs: 6_000, releaseInMs: 700 }, { waiting: 4, spare: 6 });
     spend(0, 3);
     expect(allowance.view(START + 200)).toEqual({ remaining: 507, releaseInMs: 500 });
-    expect(allowance.remainingAt(START + 1_000)).toBe(507);
-    expect(allowance.remainingAt(START + 1_001)).toBeUndefined();
-  });
-
-  it("is nothing while denied", () => {
-    const { allowance, hear } = open();
-    hear({ granted: 1, remaining: 0 }, { waiting: 2 });
-    expect(allowance.remainingAt(START)).toBe(0);
   });
 
   it("holds nothing of a lease that has ended", () => {
