@@ -21,6 +21,8 @@ export type TokenWish = {
   readonly cost: number;
   /** Tokens that would be welcome beyond those. */
   readonly spare: number;
+  /** The requests that wait spend theirs within this time or not at all, by timers the first of which was started before this left. */
+  readonly withinMs: number;
 };
 
 export type RateAsk = {
@@ -43,7 +45,12 @@ export type SlotAsk = {
 };
 
 export type LimiterAsk = RateAsk | SlotAsk;
-export type LimiterCall = { readonly isolateId: string; readonly asks: readonly LimiterAsk[] };
+export type LimiterCall = {
+  readonly isolateId: string;
+  readonly asks: readonly LimiterAsk[];
+  /** As this isolate was last told: a shard that has just started knows no better. */
+  readonly paceMs: number;
+};
 
 export type RateAnswer = {
   readonly kind: "rate";

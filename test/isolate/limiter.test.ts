@@ -292,6 +292,49 @@ describe("several limits", () => {
     expect(wishes() - before).toBe(calls);
   });
 
+  it("that are all waited for name the time for which what came first waits for the rest; one alone names none", async () => {
+    const shard = fleet({ shards: 2 });
+    const withinMs = async (...standings: Standing[]) => {
+      shard.calls.length = 0;
+      await isolate(shard).admit(...standings);
+      return shard.asks().map((ask) => ask.kind === "rate" && ask.wish?.withinMs);
+    };
+    expect(await withinMs(standing())).toEqual([500]);
+    expect(await withinMs(standing({}, keyIn(0, 2)), standing({}, keyIn(1, 2)))).toEqual([700, 700]);
+  });
+
+  it.each([
+    { what: "still counts", laterMs: 950, outcome: "exceeded" },
+    { what: "counts no longer after its window", laterMs: 1_200, outcome: "admitted" },
+  ])(
+    "asked for in turn, each lapsing while another is waited for: what is spent $what",
+    async ({ laterMs, outcome }) => {
+      const shard = fleet({ shards: 2 });
+      const { admit } = isolate(shard);
+      const single = standing({ limit: 1, windowMs: 1_000 }, keyIn(0, 2));
+      const other = standing({ limit: 100 }, keyIn(1, 2));
+      // Its shard is known to answer at once.
+      await several(12, () => admit(standing({}, keyIn(0, 2))));
+      shard.calls.length = 0;
+      // By shard, how long its calls take: the one's second comes too late and is made again, the other's come in time.
+      const tookMs = [
+        [0, 250, 0],
+        [250, 150],
+      ];
+      shard.mood.during = async (index) => {
+        const ms = tookMs[index]?.shift() ?? 0;
+        if (ms === 0) return;
+        // What has come already is set aside before.
+        await scheduler.wait(0);
+        shard.pass(ms);
+      };
+      expect((await admit(single, other)).ok).toBe(true);
+      expect(shard.calls.map((call) => call.shard)).toEqual([0, 1, 0, 0, 1]);
+      shard.pass(laterMs);
+      expect(refusal(await isolate(shard).admit(single))).toContain(outcome);
+    },
+  );
+
   it("those that show themselves are told with an admission, the others are not", async () => {
     const shard = fleet();
     const { admit } = isolate(shard);
@@ -393,6 +436,22 @@ describe("a shard that fails", () => {
     const { admit } = isolate(shard);
     expect((await admit(standing({ limit: 100, onError: "open" }))).ok).toBe(true);
     expect(await admit(standing({ limit: 100, onError: "closed" }))).toMatchObject({ ok: false, why: "unavailable" });
+  });
+
+  it.each([
+    { what: "comes too late takes no token", lateMs: 600, used: 1 },
+    { what: "comes later than it can be given back takes one until its time is over", lateMs: 800, used: 2 },
+  ])("gives an answer that $what", async ({ lateMs, used }) => {
+    const shard = fleet();
+    const { admit } = isolate(shard);
+    const chat = standing({ limit: 10 });
+    shard.mood.during = () => {
+      shard.mood.during = () => undefined;
+      shard.pass(lateMs);
+    };
+    expect((await admit(chat)).ok).toBe(true);
+    expect(shard.calls.length).toBe(2);
+    expect(shard.used(chat)).toBe(used);
   });
 
   it("answers too late, but with a denial: that is a 429 all the same", async () => {

@@ -20,10 +20,11 @@ import type {
 const T0 = 4_000_000_000_000;
 const MINUTE_MS = 60_000;
 const SWEEP_BATCH = 5_000;
-/** What a lease for waiting requests lasts, and how long after that it still counts. */
-const LEASE_MS = 500;
-const SLACK_MS = 200;
-const BUCKET_MS = MINUTE_MS / 100;
+/** What a lease for waiting requests lasts, how long after that it still counts, and until when it may be given back. */
+const LEASE_MS = 300;
+const SLACK_MS = 10;
+const GIVE_BACK_MS = 700;
+const BUCKET_MS = MINUTE_MS / 1_000;
 
 const ten: RateRule = { kind: "rate", limit: 10, windowMs: MINUTE_MS };
 const two: SlotRule = { kind: "slots", limit: 2, leaseMs: 30_000 };
@@ -39,6 +40,7 @@ const wish = (waiting: number, more: Partial<TokenWish> = {}): TokenWish => ({
   waiting,
   cost: 1,
   spare: 0,
+  withinMs: LEASE_MS,
   ...more,
 });
 const done = ({ leaseId }: TokenWish, used: number): LeaseReport => ({ leaseId, used, done: true });
@@ -56,7 +58,7 @@ const rateAsk = (
 });
 
 const exchange = async (shard: Shard, asks: readonly LimiterAsk[], isolateId = "x"): Promise<LimiterReply> =>
-  await shard.exchange({ isolateId, asks });
+  await shard.exchange({ isolateId, asks, paceMs: 0 });
 
 async function take(shard: Shard, wished: TokenWish | undefined, more: RateCall = {}): Promise<RateAnswer> {
   const [answer] = (await exchange(shard, [rateAsk(wished, more)], more.isolateId)).answers;
@@ -124,11 +126,19 @@ describe("a lease", () => {
     expect((await shard.describe(KEY, ten)).leases).toEqual([]);
   });
 
-  it("is not given back after its end: it counts until its end, the slack and the window are over", async () => {
+  it("is given back after its end too, for a while", async () => {
     const shard = open();
     const wished = wish(5);
     await take(shard, wished);
-    pass(LEASE_MS);
+    pass(GIVE_BACK_MS - 1);
+    expect(await take(shard, undefined, { reports: [done(wished, 0)] })).toMatchObject({ remaining: 10 });
+  });
+
+  it("is not given back after that: it counts until its end, the slack and the window are over", async () => {
+    const shard = open();
+    const wished = wish(5);
+    await take(shard, wished);
+    pass(GIVE_BACK_MS);
     expect(await take(shard, undefined, { reports: [done(wished, 0)] })).toMatchObject({ remaining: 5 });
     vi.setSystemTime(T0 + LEASE_MS + SLACK_MS + MINUTE_MS);
     expect(await take(shard, undefined)).toMatchObject({ remaining: 5 });
@@ -313,6 +323,22 @@ describe("many calls at once", () => {
       return Promise.allSettled([commit.run(() => 1), commit.run(broken), commit.run(() => 3), commit.run(broken)]);
     });
     expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled", "rejected"]);
+  });
+});
+
+describe("the pace", () => {
+  it("of a shard that has just started is the one its caller was last told, for five seconds", async () => {
+    const shard = open();
+    const paceOf = async (isolateId: string, paceMs: number) =>
+      (await shard.exchange({ isolateId, asks: [], paceMs })).paceMs;
+    await take(shard, wish(1));
+    pass(5_000);
+    expect(await paceOf("x", 200)).toBe(0);
+    await evictDurableObject(shard);
+    expect(await paceOf("x", 200)).toBe(200);
+    expect(await paceOf("y", 0)).toBe(0);
+    pass(5_000);
+    expect(await paceOf("x", 200)).toBe(0);
   });
 });
 

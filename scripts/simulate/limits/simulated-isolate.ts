@@ -4,7 +4,6 @@
 import type { LimiterReply } from "../../../src/contracts/limits.ts";
 import { LatestTime } from "../../../src/isolate/latest-time.ts";
 import type { TokenHold } from "../../../src/policies/limits/allowance.ts";
-import { AT_ONCE_MS } from "../../../src/policies/limits/lease-size.ts";
 import {
   type Departure,
   LimiterDesk,
@@ -22,6 +21,7 @@ type Waiting = {
   readonly arrival: Arrival;
   readonly account: RateAccount;
   readonly cost: number;
+  readonly holdMs: 0;
   readonly settle: (outcome: TokenOutcome) => void;
 };
 
@@ -80,7 +80,7 @@ export class SimulatedIsolate {
 
   #waitingFor(key: JudgedKey, account: RateAccount, arrival: Arrival): Waiting {
     const settle = (outcome: TokenOutcome): void => this.#settle(waiting, outcome);
-    const waiting: Waiting = { key, account, arrival, cost: key.cost, settle };
+    const waiting: Waiting = { key, account, arrival, cost: key.cost, holdMs: 0, settle };
     return waiting;
   }
 
@@ -138,7 +138,7 @@ export class SimulatedIsolate {
       if (!isOut || this.#isDead) return;
       isOut = false;
       if (reply === undefined) this.#fail(departure);
-      else this.#hear(departure, reply, this.#queue.nowMs - leftAt > AT_ONCE_MS);
+      else this.#hear(departure, reply, this.#queue.nowMs - leftAt > departure.withinMs);
       this.#land(flight);
     };
     this.#queue.after(CALL_MS_MAX, () => answered(undefined));
@@ -147,21 +147,24 @@ export class SimulatedIsolate {
 
   #hear(departure: Departure, reply: LimiterReply, isLate: boolean): void {
     const nowMs = this.#clock.read();
-    this.#quietUntilMs = Math.min(departure.askedAtMs, nowMs) + reply.paceMs;
-    this.#desk.hear(departure, reply, { nowMs, isLate });
+    this.#rest(departure, this.#desk.hear(departure, reply, { nowMs, isLate }));
     this.#remind();
   }
 
   /** Those it spoke for are told so, and while the shard is down nobody else waits for it either. */
   #fail(departure: Departure): void {
     this.#downUntilMs = this.#clock.read() + DOWN_MS;
-    this.#desk.fail(departure);
+    this.#rest(departure, this.#desk.fail(departure));
     for (const waiting of this.#waiting) this.#giveUp(waiting);
   }
 
   #land(flight: number): void {
     if (this.#flight === flight) this.#flight = undefined;
     if (this.#desk.isPressed) this.#fly();
+  }
+
+  #rest({ askedAtMs }: Departure, paceMs: number): void {
+    this.#quietUntilMs = Math.min(askedAtMs, this.#clock.read()) + paceMs;
   }
 
   #remind(): void {

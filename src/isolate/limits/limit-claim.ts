@@ -16,8 +16,8 @@ export type LimitClaim = {
   readonly outcome: Outcome | undefined;
   /** What was set aside may have lapsed while other limits were asked: then `outcome` is undefined again. */
   readonly lookAgain: (nowMs: number) => void;
-  /** Sets `outcome`; never rejects. */
-  readonly ask: (asking: Asking) => Promise<void>;
+  /** Sets `outcome`; never rejects. `holdMs`: how long what is set aside may have to wait for other limits. */
+  readonly ask: (asking: Asking, holdMs: number) => Promise<void>;
   /** The request is admitted by all its limits. */
   readonly confirm: (access: Access) => void;
   /** The request is not admitted, or has ended: what it holds comes back. */

@@ -6,8 +6,12 @@ import { waitAtMost, withDeadline } from "../../deadline.ts";
 import { log } from "../../log.ts";
 import { callLimiter } from "../../objects.ts";
 import type { TokenHold } from "../../policies/limits/allowance.ts";
-import { AT_ONCE_MS } from "../../policies/limits/lease-size.ts";
-import { LimiterDesk, type RateAccount, type TokenOutcome } from "../../policies/limits/limiter-desk.ts";
+import {
+  type Departure,
+  LimiterDesk,
+  type RateAccount,
+  type TokenOutcome,
+} from "../../policies/limits/limiter-desk.ts";
 import type { SlotAccount, SlotOutcome } from "../../policies/limits/slot-account.ts";
 import type { Access } from "../refreshed.ts";
 import type { Asking } from "./limit-claim.ts";
@@ -23,6 +27,8 @@ export type LineOptions = {
   readonly clock?: () => number;
 };
 
+/** `holdMs`: how long the request may keep them before it spends them. */
+type Wanted = { readonly cost: number; readonly holdMs: number };
 type Flight = { readonly askedAtMs: number; readonly landed: Promise<void> };
 
 /** How long a call may take before the shard counts as down. */
@@ -65,10 +71,10 @@ export class LimiterLine {
   }
 
   /** Tokens for one request that waits: set aside, denied, or `failed` when the shard does not answer. */
-  async waitForTokens(account: RateAccount, cost: number, access: Asking): Promise<TokenOutcome> {
+  async waitForTokens(account: RateAccount, wanted: Wanted, access: Asking): Promise<TokenOutcome> {
     if (this.#isDown()) return "failed";
     const { promise, resolve } = Promise.withResolvers<TokenOutcome>();
-    const waiter = { cost, settle: resolve };
+    const waiter = { ...wanted, settle: resolve };
     this.#desk.waitForTokens(account, waiter);
     const outcome = await this.#settled(promise, access);
     if (outcome !== undefined) return outcome;
@@ -189,21 +195,23 @@ export class LimiterLine {
     const departure = this.#desk.compose(this.#clock());
     if (departure === undefined) return;
     let isLate = false;
-    const lateness = setTimeout(() => (isLate = true), AT_ONCE_MS);
+    const lateness = setTimeout(() => (isLate = true), departure.withinMs);
     try {
       const reply = await withDeadline(this.#exchange(access.env, this.#shard, departure.call), CALL_MS_MAX);
-      const nowMs = this.#clock();
-      // A clock that stepped back meanwhile would make a short rest a long one.
-      this.#quietUntilMs = Math.min(departure.askedAtMs, nowMs) + reply.paceMs;
-      this.#desk.hear(departure, reply, { nowMs, isLate });
+      this.#rest(departure, this.#desk.hear(departure, reply, { nowMs: this.#clock(), isLate }));
       this.#remind(access);
     } catch (error) {
       log("warn", "limiter did not answer", { cause: String(error) });
       this.#downUntilMs = this.#clock() + DOWN_MS;
-      this.#desk.fail(departure);
+      this.#rest(departure, this.#desk.fail(departure));
     } finally {
       clearTimeout(lateness);
     }
+  }
+
+  /** A clock that stepped back meanwhile would make a short rest a long one. */
+  #rest({ askedAtMs }: Departure, paceMs: number): void {
+    this.#quietUntilMs = Math.min(askedAtMs, this.#clock()) + paceMs;
   }
 
   /** One timer for whatever is to be told unasked. */

@@ -3,6 +3,7 @@
 
 import { limiterShards } from "../../objects.ts";
 import { ruleFor } from "../../policies/limits/compiled-limit.ts";
+import { HOLD_MS_MAX } from "../../policies/limits/lease-size.ts";
 import type { Denial, LimitFact } from "../../policies/limits/limit-answer.ts";
 import type { Standing } from "../../policies/limits/limit-key.ts";
 import { RateWindow } from "../../policies/limits/rate-window.ts";
@@ -73,10 +74,12 @@ export class Limiter {
   }
 
   async #askAll(claims: readonly LimitClaim[], access: Access): Promise<Admission> {
+    // Whatever is asked for alone now may have to wait for another that lapses meanwhile.
+    const holdMs = claims.length > 1 ? HOLD_MS_MAX : 0;
     for (let rounds = 0; rounds < ASK_ROUNDS_MAX; rounds++) {
       const open = claims.filter(({ outcome }) => outcome === undefined);
       if (open.length === 0) break;
-      await Promise.all(open.map((claim) => claim.ask(access)));
+      await Promise.all(open.map((claim) => claim.ask(access, holdMs)));
       const nowMs = this.#time.read();
       for (const claim of claims) claim.lookAgain(nowMs);
     }

@@ -3,9 +3,8 @@
 import type { RateRule } from "../../contracts/limits.ts";
 import type { TokenHold } from "../../policies/limits/allowance.ts";
 import type { CompiledLimit } from "../../policies/limits/compiled-limit.ts";
-import { AT_ONCE_SLACK_MS } from "../../policies/limits/lease-size.ts";
 import type { LimitFact } from "../../policies/limits/limit-answer.ts";
-import type { RateAccount, TokenOutcome } from "../../policies/limits/limiter-desk.ts";
+import type { RateAccount } from "../../policies/limits/limiter-desk.ts";
 import type { Access } from "../refreshed.ts";
 import type { Asking, LimitClaim, Outcome } from "./limit-claim.ts";
 import type { LimiterLine } from "./limiter-line.ts";
@@ -46,9 +45,12 @@ export class TokenClaim implements LimitClaim {
     this.outcome = undefined;
   }
 
-  async ask(asking: Asking): Promise<void> {
+  async ask(asking: Asking, holdMs: number): Promise<void> {
     const { line, account } = this.#facts;
-    this.outcome = this.#outcomeOf(await line.waitForTokens(account, this.limit.cost, asking));
+    const got = await line.waitForTokens(account, { cost: this.limit.cost, holdMs }, asking);
+    if (got === "denied") this.outcome = "denied";
+    else if (got === "failed") this.outcome = this.#withoutShard();
+    else this.#setAside(got, holdMs);
   }
 
   confirm(access: Access): void {
@@ -71,13 +73,11 @@ export class TokenClaim implements LimitClaim {
     return { name, limit: rule.limit, windowMs: rule.windowMs, remaining, releaseInMs: view.releaseInMs };
   }
 
-  #outcomeOf(got: TokenOutcome): Outcome {
-    if (got === "denied") return "denied";
-    if (got === "failed") return this.#withoutShard();
-    this.#hold = got;
+  #setAside(hold: TokenHold, holdMs: number): void {
+    this.outcome = "admitted";
+    this.#hold = hold;
     this.#isOld = false;
-    this.#ageing = setTimeout(() => (this.#isOld = true), AT_ONCE_SLACK_MS);
-    return "admitted";
+    if (holdMs > 0) this.#ageing = setTimeout(() => (this.#isOld = true), holdMs);
   }
 
   #withoutShard(): Outcome {

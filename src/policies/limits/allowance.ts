@@ -3,6 +3,7 @@
 // Pure: the clock comes in as an argument. Filled and emptied by limiter-desk.ts.
 
 import type { LeaseReport, RateAnswer, RateRule, TokenWish } from "../../contracts/limits.ts";
+import { HOLD_MS_MAX } from "./lease-size.ts";
 
 /** Tokens set aside for one request until it is known whether all its limits admit it. */
 export type TokenHold = { readonly lease: HeldLease; readonly cost: number };
@@ -26,7 +27,7 @@ export type Heard = {
   readonly wish: TokenWish;
   readonly askedAtMs: number;
   readonly nowMs: number;
-  /** It took longer than AT_ONCE_MS, by a timer. */
+  /** It took longer than the wish allowed, by a timer. */
   readonly isLate: boolean;
 };
 
@@ -37,20 +38,21 @@ export type WindowView = { readonly remaining: number; readonly releaseInMs: num
 const DENIAL_MS_MAX = 1_000;
 /** Nothing is asked for in advance for this long after nothing was lent so. */
 const NONE_IN_ADVANCE_MS = 1_000;
-/** Spare tokens are for what this isolate spends in this time. */
-const HORIZON_MS = 1_000;
+/** Spare tokens are for what this isolate spends in this share of the window: less costs calls, more costs what is lent and not spent. */
+const HORIZON_SHARE = 0.05;
+const HORIZON_MS_MAX = 3_000;
 /** What is spent in less time than this says little about a rate. */
 const RATE_MS_MIN = 50;
-/** Where the window is shorter, tokens that went to waiting requests are reported soon: until then they count for too long. */
-const SHORT_WINDOW_MS = 60_000;
-const TELL_SHARE = 0.02;
-const TELL_MS_MIN = 20;
 /** Spare tokens not used by this share of their time are given back. */
 const GIVE_BACK_SHARE = 0.75;
+/** Leases that did not arrive or came too late are given back with the next call; beyond so many they lapse. */
+const MISSED_MAX = 8;
 
 export class Allowance {
   rule: RateRule;
   #leases: HeldLease[] = [];
+  /** Ids of leases that were asked for and are never spent from: their answers came too late or not at all. */
+  #missed: string[] = [];
   #deniedUntilMs = Number.NEGATIVE_INFINITY;
   #releaseAtMs = 0;
   #noneInAdvanceUntilMs = Number.NEGATIVE_INFINITY;
@@ -126,6 +128,7 @@ export class Allowance {
       lease.reported = lease.used;
       reports.push({ leaseId: lease.id, used: lease.used, done });
     }
+    for (const leaseId of this.#missed.splice(0)) reports.push({ leaseId, used: 0, done: true });
     const over = new Set(reports.filter(({ done }) => done).map(({ leaseId }) => leaseId));
     // What is still set aside of a lease that has ended may be of a request that was cut, and never comes back.
     this.#leases = this.#leases.filter(({ id, untilMs }) => !over.has(id) && nowMs < untilMs);
@@ -136,13 +139,14 @@ export class Allowance {
   wish(
     leaseId: string,
     waiting: number,
-    { cost, nowMs }: { readonly cost: number; readonly nowMs: number },
+    { cost, nowMs, withinMs }: { readonly cost: number; readonly nowMs: number; readonly withinMs: number },
   ): TokenWish {
     const elapsedMs = Math.max(RATE_MS_MIN, nowMs - this.#askedAtMs);
-    const spare = Math.floor((this.#spentSinceAsk * HORIZON_MS) / elapsedMs / cost) * cost;
+    const horizonMs = Math.min(HORIZON_MS_MAX, this.rule.windowMs * HORIZON_SHARE);
+    const spare = Math.floor((this.#spentSinceAsk * horizonMs) / elapsedMs / cost) * cost;
     this.#spentSinceAsk = 0;
     this.#askedAtMs = nowMs;
-    return { leaseId, waiting, cost, spare };
+    return { leaseId, waiting, cost, spare, withinMs };
   }
 
   /** Takes in what the shard granted, or remembers that it did not. Returns how many tokens came too late for those who wait. */
@@ -152,13 +156,19 @@ export class Allowance {
     // A clock that stepped back meanwhile can't tell when the lease ends.
     const isAtOnce = answer.granted <= wish.waiting;
     const isValid = askedAtMs <= nowMs && nowMs < untilMs && !(isAtOnce && isLate);
-    if (answer.granted > 0 && isValid) this.#leases.push(this.#lease(answer, wish, { askedAtMs, untilMs }));
+    if (answer.granted > 0 && isValid) this.#leases.push(heldLease(answer, wish, { askedAtMs, nowMs }));
+    else if (answer.granted > 0) this.miss(wish);
     if (isAtOnce) this.#noneInAdvanceUntilMs = nowMs + NONE_IN_ADVANCE_MS;
     const isDenied = answer.granted < wish.waiting && answer.remaining < wish.cost;
     this.#deniedUntilMs = isDenied
       ? nowMs + Math.min(DENIAL_MS_MAX, answer.releaseInMs || DENIAL_MS_MAX)
       : Number.NEGATIVE_INFINITY;
     return isValid ? 0 : Math.min(answer.granted, wish.waiting);
+  }
+
+  /** Whatever was granted for this wish is not spent. */
+  miss({ leaseId }: TokenWish): void {
+    if (this.#missed.length < MISSED_MAX) this.#missed.push(leaseId);
   }
 
   /** Those who waited have taken theirs. Returns whether something is left over that had better go back at once. */
@@ -187,23 +197,24 @@ export class Allowance {
     this.#remaining = answer.remaining;
     this.#releaseAtMs = nowMs + answer.releaseInMs;
   }
+}
 
-  #lease({ granted, validMs }: RateAnswer, wish: TokenWish, span: { askedAtMs: number; untilMs: number }): HeldLease {
-    const { windowMs } = this.rule;
-    const soonMs = windowMs < SHORT_WINDOW_MS ? Math.max(TELL_MS_MIN, windowMs * TELL_SHARE) : Number.POSITIVE_INFINITY;
-    const isAtOnce = granted <= wish.waiting;
-    const lateMs = isAtOnce ? Number.POSITIVE_INFINITY : validMs * GIVE_BACK_SHARE;
-    const tellAtMs = span.askedAtMs + Math.min(soonMs, lateMs);
-    return {
-      id: wish.leaseId,
-      tokens: granted,
-      untilMs: span.untilMs,
-      tellAtMs,
-      isAtOnce,
-      isOpen: true,
-      used: 0,
-      held: 0,
-      reported: 0,
-    };
-  }
+/** What came for those who wait is theirs in this moment; what was lent in advance, until its end less what giving it back takes. */
+function heldLease(
+  { granted, validMs }: RateAnswer,
+  wish: TokenWish,
+  { askedAtMs, nowMs }: { readonly askedAtMs: number; readonly nowMs: number },
+): HeldLease {
+  const isAtOnce = granted <= wish.waiting;
+  return {
+    id: wish.leaseId,
+    tokens: granted,
+    untilMs: isAtOnce ? nowMs + HOLD_MS_MAX : askedAtMs + validMs,
+    tellAtMs: isAtOnce ? Number.POSITIVE_INFINITY : askedAtMs + validMs * GIVE_BACK_SHARE,
+    isAtOnce,
+    isOpen: true,
+    used: 0,
+    held: 0,
+    reported: 0,
+  };
 }

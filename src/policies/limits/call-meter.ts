@@ -11,14 +11,20 @@ export class CallMeter {
   #second = 0;
   #calls = 0;
   #callsBefore = 0;
+  /** By the clock as it was then: one that was set back must not keep it young. */
+  #isYoung = true;
+  #bornAtMs: number | undefined;
 
-  /** Counts one call, and answers the pace for its caller. */
-  note(isolateId: string, nowMs: number): number {
+  /** Counts one call, and answers the pace for its caller: the one it was last told, until the fleet is known again. */
+  note(isolateId: string, { toldMs, nowMs }: { readonly toldMs: number; readonly nowMs: number }): number {
+    this.#bornAtMs ??= nowMs;
     const second = Math.floor(nowMs / SECOND_MS);
     if (second !== this.#second) this.#turn(second, nowMs);
     this.#calls++;
     this.#seen.set(isolateId, nowMs);
-    return paceMs(Math.max(this.#calls, this.#callsBefore), this.#seen.size);
+    const known = paceMs(Math.max(this.#calls, this.#callsBefore), this.#seen.size);
+    this.#isYoung &&= nowMs >= this.#bornAtMs && nowMs - this.#bornAtMs < SEEN_MS;
+    return this.#isYoung ? Math.max(known, toldMs) : known;
   }
 
   #turn(second: number, nowMs: number): void {

@@ -4,11 +4,14 @@
 const SLACK_MS = 2_000;
 
 /**
- * Tokens for requests that wait must reach them within this time, by a timer, which no step of a clock can stretch; they are taken
- * in that moment or given back. So they count only a little longer: until an isolate that was held up has taken its turn.
+ * Tokens for requests that wait must reach them within this time at most, by a timer, which no step of a clock can stretch. They are
+ * spent in that moment, or by a request that waits for other limits too, within another while. They count a little longer.
  */
-export const AT_ONCE_MS = 500;
-export const AT_ONCE_SLACK_MS = 200;
+export const AT_ONCE_MS_MAX = 500;
+export const HOLD_MS_MAX = 200;
+const AT_ONCE_SLACK_MS = 10;
+/** How long they may be given back. */
+const GIVE_BACK_MS = 700;
 
 /** Leases remembered per key; what is granted beyond them counts as spent at once. */
 export const LEASES_MAX = 256;
@@ -16,8 +19,10 @@ export const LEASES_MAX = 256;
 /** Below this, tokens are lent only to requests that wait. */
 const SPARE_LIMIT_MIN = 200;
 const SPARE_SHARE = 0.005;
-/** Neither are the last tokens of a limit lent in advance, nor may one failure waste more. */
+/** Neither are the last tokens of a limit lent in advance. */
 const LAST_SHARE = 0.05;
+/** What is lent and not reported as spent counts for too long: one failure wastes no more. */
+const UNSPENT_SHARE = 0.02;
 
 const SPARE_LEASE_MS_MIN = 1_000;
 const SPARE_LEASE_MS_MAX = 10_000;
@@ -38,13 +43,29 @@ export function spareTokens({ wanted, limit, free, unspent, isolates }: SpareFac
   if (limit < SPARE_LIMIT_MIN) return 0;
   const last = Math.ceil(limit * LAST_SHARE);
   if (free <= last) return 0;
-  const most = Math.min(wanted, limit * SPARE_SHARE, free / 2 / isolates, free - last, limit * LAST_SHARE - unspent);
+  const most = Math.min(wanted, limit * SPARE_SHARE, free / 2 / isolates, free - last, limit * UNSPENT_SHARE - unspent);
   return Math.max(0, Math.floor(most));
 }
 
-/** How long a lease may be spent, ms. */
-export const leaseMs = (windowMs: number, spare: number): number =>
-  spare === 0 ? AT_ONCE_MS : Math.min(SPARE_LEASE_MS_MAX, Math.max(SPARE_LEASE_MS_MIN, windowMs * SPARE_LEASE_SHARE));
+/**
+ * From its grant on: how long a lease may be spent by its isolate's clock or timer, how long at most in truth, and how long what is
+ * left of it may be given back.
+ */
+export type LeaseTimes = { readonly validMs: number; readonly lastMs: number; readonly giveBackMs: number };
 
-/** How long after its end its tokens still count. */
-export const slackMs = (spare: number): number => (spare === 0 ? AT_ONCE_SLACK_MS : SLACK_MS);
+export function leaseTimes({
+  windowMs,
+  spare,
+  withinMs,
+}: {
+  windowMs: number;
+  spare: number;
+  withinMs: number;
+}): LeaseTimes {
+  if (spare === 0) {
+    const validMs = Math.min(withinMs, AT_ONCE_MS_MAX + HOLD_MS_MAX);
+    return { validMs, lastMs: validMs + AT_ONCE_SLACK_MS, giveBackMs: GIVE_BACK_MS };
+  }
+  const validMs = Math.min(SPARE_LEASE_MS_MAX, Math.max(SPARE_LEASE_MS_MIN, windowMs * SPARE_LEASE_SHARE));
+  return { validMs, lastMs: validMs + SLACK_MS, giveBackMs: validMs };
+}

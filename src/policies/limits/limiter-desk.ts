@@ -3,12 +3,18 @@
 
 import type { LimiterAsk, LimiterCall, LimiterReply, RateRule, SlotRule, TokenWish } from "../../contracts/limits.ts";
 import { Allowance, type TokenHold } from "./allowance.ts";
+import { RoundTrip } from "./round-trip.ts";
 import { SlotAccount } from "./slot-account.ts";
 
 /** `failed`: the shard did not answer. */
 export type TokenOutcome = TokenHold | "denied" | "failed";
 type Waiters = ReadonlySet<TokenWaiter>;
-type TokenWaiter = { readonly cost: number; readonly settle: (outcome: TokenOutcome) => void };
+type TokenWaiter = {
+  readonly cost: number;
+  /** How long it may keep them before it spends them, by a timer of its own: 0 unless it waits for other limits too. */
+  readonly holdMs: number;
+  readonly settle: (outcome: TokenOutcome) => void;
+};
 
 export class RateAccount {
   readonly key: string;
@@ -29,7 +35,13 @@ type Sent =
   | { readonly account: RateAccount; readonly wish: TokenWish | undefined; readonly spokenFor: Waiters }
   | { readonly account: SlotAccount; readonly ids: readonly string[] };
 export type Landed = { readonly nowMs: number; readonly isLate: boolean };
-export type Departure = { readonly call: LimiterCall; readonly sent: readonly Sent[]; readonly askedAtMs: number };
+export type Departure = {
+  readonly call: LimiterCall;
+  readonly sent: readonly Sent[];
+  readonly askedAtMs: number;
+  /** Tokens for requests that wait must have come by then: its caller starts a timer. */
+  readonly withinMs: number;
+};
 
 /** Keys remembered; what was leased for a forgotten one lapses. */
 const ACCOUNTS_MAX = 20_000;
@@ -43,7 +55,10 @@ export class LimiterDesk {
   readonly #pressing = new Set<Account>();
   /** With something to say later. */
   readonly #telling = new Set<Account>();
+  readonly #trip = new RoundTrip();
   #leases = 0;
+  #paceMs = 0;
+  #wasLate = false;
 
   constructor(isolateId: string) {
     this.#isolateId = isolateId;
@@ -122,11 +137,22 @@ export class LimiterDesk {
       sent.push(ask.sent);
     }
     if (asks.length === 0) return undefined;
-    return { call: { isolateId: this.#isolateId, asks }, sent, askedAtMs: nowMs };
+    const call = { isolateId: this.#isolateId, asks, paceMs: this.#paceMs };
+    return { call, sent, askedAtMs: nowMs, withinMs: this.#trip.withinMs };
   }
 
-  /** `isLate`: the reply took longer than AT_ONCE_MS, by a timer. */
-  hear({ sent, askedAtMs }: Departure, { answers }: LimiterReply, { nowMs, isLate }: Landed): void {
+  /**
+   * `isLate`: the reply took longer than the departure's `withinMs`, by a timer. Returns how long the shard is to be left in peace,
+   * counted from the departure: not at all when what was granted came too late, for it is to be given back soon. A shard that is
+   * late time and again is left in peace all the same.
+   */
+  hear({ sent, askedAtMs, withinMs }: Departure, { answers, paceMs }: LimiterReply, landed: Landed): number {
+    const { nowMs } = landed;
+    // Both: a clock may have been set back, and a timer may be due but not heard of in an isolate that was held up.
+    const isLate = landed.isLate || nowMs - askedAtMs > withinMs;
+    let lateInAll = 0;
+    this.#trip.note(nowMs - askedAtMs);
+    this.#paceMs = paceMs;
     for (const [index, one] of sent.entries()) {
       const answer = answers[index];
       if ("ids" in one) {
@@ -136,28 +162,37 @@ export class LimiterDesk {
         let late = 0;
         if (one.wish === undefined) allowance.look(answer, nowMs);
         else late = allowance.hear(answer, { wish: one.wish, askedAtMs, nowMs, isLate });
+        lateInAll += late;
         for (const look of lookers.splice(0)) look(answer.remaining);
         this.#serve(one.account, { spokenFor: one.spokenFor, late }, nowMs);
         if (allowance.closeAtOnce()) this.#pressing.add(one.account);
       }
       if (tellAtOf(one.account) !== undefined) this.#telling.add(one.account);
     }
+    const isHasty = lateInAll > 0 && !this.#wasLate;
+    this.#wasLate = lateInAll > 0;
+    return isHasty ? 0 : paceMs;
   }
 
-  /** The call was not answered: those it spoke for are told so. What it reported lapses by itself. */
-  fail({ sent }: Departure): void {
+  /**
+   * The call was not answered: those it spoke for are told so. What it reported lapses by itself. Returns how long the shard is to be
+   * left in peace, counted from the departure: as long as it last said.
+   */
+  fail({ sent }: Departure): number {
     for (const one of sent) {
       if ("ids" in one) {
         one.account.fail(one.ids);
         if (!one.account.isIdle) this.#pressing.add(one.account);
       } else {
-        const { waiters } = one.account;
+        const { waiters, allowance } = one.account;
+        if (one.wish !== undefined) allowance.miss(one.wish);
         const all = waiters.splice(0);
         waiters.push(...all.filter((waiter) => !one.spokenFor.has(waiter)));
         for (const waiter of all) if (one.spokenFor.has(waiter)) waiter.settle("failed");
         for (const look of one.account.lookers.splice(0)) look(undefined);
       }
     }
+    return this.#paceMs;
   }
 
   /** Nothing leased is valid any longer, and every slot held had better be renewed: for a clock that stepped back. */
@@ -180,7 +215,8 @@ export class LimiterDesk {
     const wants = waiting > 0 || allowance.isLow(nowMs);
     if (!wants && reports.length + lookers.length === 0) return undefined;
     const leaseId = `${this.#isolateId}.${++this.#leases}`;
-    const wish = wants ? allowance.wish(leaseId, waiting, { cost: waiters[0]?.cost ?? 1, nowMs }) : undefined;
+    const withinMs = this.#trip.withinMs + longestHold(waiters);
+    const wish = wants ? allowance.wish(leaseId, waiting, { cost: waiters[0]?.cost ?? 1, nowMs, withinMs }) : undefined;
     const ask: LimiterAsk = { kind: "rate", key, rule: allowance.rule, reports, ...(wish !== undefined && { wish }) };
     return { ask, sent: { account, wish, spokenFor: new Set(waiters) } };
   }
@@ -192,9 +228,11 @@ export class LimiterDesk {
   #serve(account: RateAccount, { spokenFor, late }: { spokenFor: Waiters; late: number }, nowMs: number): void {
     const { allowance, waiters } = account;
     const later: TokenWaiter[] = [];
+    const holdMs = longestHold(spokenFor);
     let lost = late;
     for (const waiter of waiters.splice(0)) {
-      const hold = allowance.take(waiter.cost, nowMs);
+      // Who may keep them for longer than the shard was told has to be asked for again.
+      const hold = waiter.holdMs <= holdMs ? allowance.take(waiter.cost, nowMs) : undefined;
       const isLost = hold === undefined && spokenFor.has(waiter) && lost >= waiter.cost;
       if (isLost) lost -= waiter.cost;
       if (hold !== undefined) waiter.settle(hold);
@@ -218,6 +256,12 @@ export class LimiterDesk {
       if (isIdle(account)) this.#accounts.delete(key);
     }
   }
+}
+
+function longestHold(waiters: Iterable<TokenWaiter>): number {
+  let longestMs = 0;
+  for (const { holdMs } of waiters) longestMs = Math.max(longestMs, holdMs);
+  return longestMs;
 }
 
 const tellAtOf = (account: Account): number | undefined =>

@@ -3,13 +3,16 @@
 // Plain data in, plain data out; the clock comes in as an argument and never goes back.
 
 import type { LeaseReport, RateAnswer, TokenWish } from "../../contracts/limits.ts";
-import { LEASES_MAX, leaseMs, slackMs, spareTokens } from "./lease-size.ts";
+import { LEASES_MAX, leaseTimes, spareTokens } from "./lease-size.ts";
 
-/** Tokens an isolate may spend until `endsAt`; those it has reported are counted in `buckets`, the others here. */
+/** Tokens lent to an isolate; those it has reported are counted in `buckets`, the others here. */
 export type TokenLease = {
   readonly id: string;
   readonly isolateId: string;
   readonly tokens: number;
+  /** How long it may be spent, counted by its isolate from before it asked. */
+  readonly validMs: number;
+  /** Until then what is left may be given back. */
   readonly endsAt: number;
   /** The last moment at which one can have been spent. */
   readonly lastAt: number;
@@ -26,8 +29,8 @@ export type RateState = {
   readonly leases: readonly TokenLease[];
 };
 
-/** A bucket counts until its end plus the window: at most half a hundredth of the window too long. */
-const BUCKETS = 200;
+/** A bucket counts until its end plus the window: at most a thousandth of the window too long. */
+const BUCKETS = 1_000;
 
 export type Grant = { readonly isolateId: string; readonly wish: TokenWish; readonly limit: number };
 
@@ -81,7 +84,7 @@ export class RateWindow {
     if (lease === undefined) return;
     const more = Math.min(used, lease.tokens) - lease.used;
     if (more > 0) {
-      this.#count(more, this.#seenAt);
+      this.#count(more, Math.min(this.#seenAt, lease.lastAt));
       lease.used += more;
     }
     if (lease.used === lease.tokens || (done && this.#seenAt < lease.endsAt)) this.#drop(lease);
@@ -90,17 +93,18 @@ export class RateWindow {
   /** The lease wished for, or none. The same id again gets what it got before. */
   grant({ isolateId, wish, limit }: Grant): RateAnswer {
     const known = this.#leases.find(({ id }) => id === wish.leaseId);
-    if (known !== undefined) return this.#answer(known.tokens, known.endsAt - this.#seenAt, limit);
+    if (known !== undefined) return this.#answer(known.tokens, known.validMs, limit);
     const free = Math.max(0, limit - this.used);
     const waiting = Math.floor(Math.min(wish.waiting, free) / wish.cost) * wish.cost;
     const fits = this.#leases.length < LEASES_MAX;
     const spare = fits ? this.#spareFor(isolateId, wish, { limit, free: free - waiting }) : 0;
-    const validMs = leaseMs(this.#windowMs, spare);
+    const { validMs, lastMs, giveBackMs } = leaseTimes({ windowMs: this.#windowMs, spare, withinMs: wish.withinMs });
     const tokens = waiting + spare;
-    const endsAt = this.#seenAt + validMs;
-    const lastAt = endsAt + slackMs(spare);
+    const endsAt = this.#seenAt + giveBackMs;
+    const lastAt = this.#seenAt + lastMs;
     // With no room to remember the lease, its tokens count as spent at the last moment.
-    if (fits && tokens > 0) this.#leases.push({ id: wish.leaseId, isolateId, tokens, used: 0, endsAt, lastAt });
+    if (fits && tokens > 0)
+      this.#leases.push({ id: wish.leaseId, isolateId, tokens, validMs, used: 0, endsAt, lastAt });
     else if (tokens > 0) this.#count(tokens, lastAt);
     return this.#answer(tokens, validMs, limit);
   }
@@ -167,8 +171,8 @@ export class RateWindow {
   /** What no isolate can spend any longer counts as spent at the last moment at which it could have been. */
   #lapse(): void {
     for (const lease of this.#leases) {
-      const { lastAt } = lease;
-      if (lastAt > this.#seenAt) continue;
+      const { lastAt, endsAt } = lease;
+      if (Math.max(lastAt, endsAt) > this.#seenAt) continue;
       this.#count(lease.tokens - lease.used, lastAt);
       this.#drop(lease);
     }

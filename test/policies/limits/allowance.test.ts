@@ -7,16 +7,22 @@ import { Allowance, type TokenHold } from "../../../src/policies/limits/allowanc
 const HOUR_MS = 3_600_000;
 const START = 1_000_000;
 
+const WITHIN_MS = 300;
+/** For how long a request may hold what came for requests that wait. */
+const HOLD_MS = 200;
+/** Leases given back at a time, of those whose answers were late or lost. */
+const MISSED_MAX = 8;
+
 function open(windowMs = HOUR_MS) {
   const allowance = new Allowance({ kind: "rate", limit: 1_000, windowMs });
   let leases = 0;
   const hear = (
     answer: Partial<RateAnswer>,
     wished: Partial<TokenWish> = {},
-    times: { askedAtMs?: number; nowMs?: number } = {},
+    times: { askedAtMs?: number; nowMs?: number; isLate?: boolean } = {},
   ) => {
     const askedAtMs = START + (times.askedAtMs ?? 0);
-    const wish = { leaseId: `lease-${++leases}`, waiting: 0, cost: 1, spare: 0, ...wished };
+    const wish = { leaseId: `lease-${++leases}`, waiting: 0, cost: 1, spare: 0, withinMs: WITHIN_MS, ...wished };
     const full: RateAnswer = {
       kind: "rate",
       granted: 0,
@@ -29,7 +35,7 @@ function open(windowMs = HOUR_MS) {
       wish,
       askedAtMs,
       nowMs: START + (times.nowMs ?? times.askedAtMs ?? 0),
-      isLate: false,
+      isLate: times.isLate ?? false,
     });
   };
   const take = (nowMs: number, cost = 1): TokenHold | undefined => allowance.take(cost, START + nowMs);
@@ -66,11 +72,26 @@ describe("what is leased", () => {
     expect(take(0)).toBeUndefined();
   });
 
-  it("can be spent until its end, counted from before it was asked for", () => {
+  it("in advance can be spent until its end, counted from before it was asked for", () => {
     const { hear, take } = open();
-    hear({ granted: 5, validMs: 1_000 }, { waiting: 5 }, { askedAtMs: 0, nowMs: 700 });
+    hear({ granted: 5, validMs: 1_000 }, { waiting: 3, spare: 2 }, { askedAtMs: 0, nowMs: 700 });
     expect(take(999)).toBeDefined();
     expect(take(1_000)).toBeUndefined();
+  });
+
+  it("to requests that wait can be spent for as long as one of them may hold it, counted from when it came", () => {
+    const { hear, take } = open();
+    hear({ granted: 5, validMs: 700 }, { waiting: 5 }, { askedAtMs: 0, nowMs: 100 });
+    expect(take(100 + HOLD_MS - 1)).toBeDefined();
+    expect(take(100 + HOLD_MS)).toBeUndefined();
+  });
+
+  it("to requests that wait is lost when a timer says that it came late, whatever the clock says; in advance it is not", () => {
+    const { hear, take } = open();
+    expect(hear({ granted: 5 }, { waiting: 5 }, { nowMs: 1, isLate: true })).toBe(5);
+    expect(take(1)).toBeUndefined();
+    expect(hear({ granted: 6 }, { waiting: 5, spare: 1 }, { nowMs: 1, isLate: true })).toBe(0);
+    expect(take(1)).toBeDefined();
   });
 
   it("is lost when it comes after its end, and says so", () => {
@@ -92,7 +113,7 @@ describe("what is leased", () => {
     const { allowance, hear, take } = open();
     hear({ granted: 5 }, { waiting: 5 });
     const hold = take(0);
-    expect(hold?.lease.untilMs).toBe(START + 1_000);
+    expect(hold?.lease.untilMs).toBe(START + HOLD_MS);
     allowance.drop();
     expect(hold?.lease.untilMs).toBeLessThan(0);
     expect(take(0)).toBeUndefined();
@@ -146,7 +167,7 @@ describe("what remains", () => {
 
   it("holds nothing of a lease that has ended", () => {
     const { allowance, hear } = open();
-    hear({ granted: 10, remaining: 0, validMs: 1_000 }, { waiting: 10 });
+    hear({ granted: 10, remaining: 0, validMs: 1_000 }, { waiting: 4, spare: 6 });
     expect(allowance.view(START + 999).remaining).toBe(10);
     expect(allowance.view(START + 1_000).remaining).toBe(0);
   });
@@ -165,26 +186,39 @@ describe("asking in advance", () => {
 
   it("does not begin for a second after nothing was lent in advance", () => {
     const { allowance, hear, spend } = open();
-    hear({ granted: 5, validMs: 6_000 }, { waiting: 5, spare: 10 });
-    spend(0, 5);
+    hear({ granted: 10, validMs: 6_000 }, { waiting: 0, spare: 10 });
+    spend(0, 6);
+    expect(allowance.isLow(START)).toBe(true);
+    hear({ granted: 1, validMs: WITHIN_MS }, { waiting: 1, spare: 10 });
+    allowance.closeAtOnce();
+    allowance.report(START + HOLD_MS);
     expect(allowance.isLow(START + 999)).toBe(false);
     expect(allowance.isLow(START + 1_000)).toBe(true);
     hear({ granted: 8, validMs: 6_000 }, { waiting: 5, spare: 10 }, { askedAtMs: 1_000 });
-    spend(1_000, 8);
+    expect(allowance.isLow(START + 1_000)).toBe(false);
+    spend(1_000, 12);
     expect(allowance.isLow(START + 1_000)).toBe(true);
   });
 
-  it("is for what is spent here in a second, in multiples of the cost", () => {
-    const { allowance, hear, spend } = open();
-    const wishAt = (nowMs: number, cost = 1) => allowance.wish("next", 0, { cost, nowMs: START + nowMs });
-    expect(wishAt(0)).toEqual({ leaseId: "next", waiting: 0, cost: 1, spare: 0 });
-    hear({ granted: 100, validMs: 6_000 }, { waiting: 100 });
-    spend(10, 50);
-    expect(wishAt(500).spare).toBe(100);
-    expect(wishAt(1_000).spare).toBe(0);
-    spend(1_000, 50);
-    expect(wishAt(1_500, 7).spare).toBe(98);
-  });
+  it.each([
+    { windowMs: 10_000, horizonMs: 500 },
+    { windowMs: 60_000, horizonMs: 3_000 },
+    { windowMs: HOUR_MS, horizonMs: 3_000 },
+  ])(
+    "is, in a window of $windowMs ms, for what is spent here in $horizonMs ms, in multiples of the cost",
+    ({ windowMs, horizonMs }) => {
+      const { allowance, hear, spend } = open(windowMs);
+      const wishAt = (nowMs: number, cost = 1) =>
+        allowance.wish("next", 0, { cost, nowMs: START + nowMs, withinMs: 50 });
+      expect(wishAt(0)).toEqual({ leaseId: "next", waiting: 0, cost: 1, spare: 0, withinMs: 50 });
+      hear({ granted: 100, validMs: 6_000 }, { waiting: 60, spare: 40 });
+      spend(10, 50);
+      expect(wishAt(500).spare).toBe(horizonMs / 10);
+      expect(wishAt(1_000).spare).toBe(0);
+      spend(1_000, 50);
+      expect(wishAt(1_500, 7).spare).toBe(Math.floor(horizonMs / 70) * 7);
+    },
+  );
 });
 
 describe("a report", () => {
@@ -232,24 +266,23 @@ describe("a report", () => {
     expect(putBack(3)).toEqual([false, []]);
   });
 
-  it("is due soon where the window is short, and with the next call where it is not", () => {
-    const due = (windowMs: number): number | undefined => {
-      const { allowance, hear } = open(windowMs);
-      hear({ granted: 5, validMs: 1_000 }, { waiting: 5 });
-      return allowance.tellAtMs === undefined ? undefined : allowance.tellAtMs - START;
-    };
-    expect(due(1_000)).toBe(20);
-    expect(due(10_000)).toBe(200);
-    expect(due(59_999)).toBeCloseTo(1_199.98);
-    expect(due(60_000)).toBe(Number.POSITIVE_INFINITY);
-  });
+  it.each([1_000, 60_000, HOUR_MS])(
+    "of what came for requests that wait is never due by itself in %d ms, only with the next call",
+    (windowMs) => {
+      const { hear, spend, allowance, tellInMs } = open(windowMs);
+      hear({ granted: 5, validMs: WITHIN_MS }, { waiting: 5 });
+      spend(0, 5);
+      expect(tellInMs()).toBe(Number.POSITIVE_INFINITY);
+      expect(allowance.report(START)).toEqual([{ leaseId: "lease-1", used: 5, done: true }]);
+    },
+  );
 
   it("is due for the lease that has to be told of first, and never for none", () => {
-    const { allowance, hear, tellInMs } = open(10_000);
+    const { allowance, hear, tellInMs } = open();
     expect(allowance.tellAtMs).toBeUndefined();
-    hear({ granted: 5 }, { waiting: 5 }, { askedAtMs: 300 });
-    hear({ granted: 5 }, { waiting: 5 }, { askedAtMs: 100 });
-    expect(tellInMs()).toBe(300);
+    hear({ granted: 5, validMs: 1_000 }, { waiting: 4 }, { askedAtMs: 300 });
+    hear({ granted: 5, validMs: 1_000 }, { waiting: 4 }, { askedAtMs: 100 });
+    expect(tellInMs()).toBe(850);
   });
 
   it("tells of a lease that has ended what was spent from it, and forgets it", () => {
@@ -258,5 +291,48 @@ describe("a report", () => {
     spend(0, 3);
     expect(allowance.report(START + 1_000)).toEqual([{ leaseId: "lease-1", used: 3, done: false }]);
     expect(allowance.isEmpty).toBe(true);
+  });
+});
+
+describe("a lease whose answer came too late or not at all", () => {
+  const unspent = (leaseId: string) => ({ leaseId, used: 0, done: true });
+  const late = { askedAtMs: 0, nowMs: 1, isLate: true };
+
+  it("is given back with the next report, once; one that came in time is not", () => {
+    const { allowance, hear } = open();
+    hear({ granted: 5 }, { waiting: 5 }, late);
+    hear({ granted: 5 }, { waiting: 5 }, { ...late, isLate: false });
+    expect(allowance.report(START + 1)).toEqual([unspent("lease-1")]);
+    expect(allowance.report(START + 1)).toEqual([]);
+  });
+
+  it("is given back likewise when the clock says so, and when nothing was heard at all", () => {
+    const { allowance, hear } = open();
+    hear({ granted: 5, validMs: 1_000 }, { waiting: 3 }, { nowMs: 1_000 });
+    const wish = allowance.wish("unheard", 5, { cost: 1, nowMs: START, withinMs: WITHIN_MS });
+    allowance.miss(wish);
+    expect(allowance.report(START + 1_000)).toEqual([unspent("lease-1"), unspent("unheard")]);
+  });
+
+  it("is nothing to give back when nothing was granted", () => {
+    const { allowance, hear } = open();
+    hear({ granted: 0 }, { waiting: 5 }, late);
+    expect(allowance.report(START + 1)).toEqual([]);
+  });
+
+  it("is told of beside the leases that are spent from", () => {
+    const { allowance, hear, spend } = open();
+    hear({ granted: 5 }, { waiting: 5 });
+    spend(0, 5);
+    hear({ granted: 5 }, { waiting: 5 }, late);
+    expect(allowance.report(START + 1)).toEqual([{ leaseId: "lease-1", used: 5, done: true }, unspent("lease-2")]);
+  });
+
+  it("lapses by itself beyond so many, and is remembered again once those are told", () => {
+    const { allowance, hear } = open();
+    for (let lease = 0; lease < MISSED_MAX + 2; lease++) hear({ granted: 5 }, { waiting: 5 }, late);
+    expect(allowance.report(START + 1)).toHaveLength(MISSED_MAX);
+    hear({ granted: 5 }, { waiting: 5 }, late);
+    expect(allowance.report(START + 1)).toEqual([unspent(`lease-${MISSED_MAX + 3}`)]);
   });
 });

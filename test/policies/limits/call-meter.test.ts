@@ -5,10 +5,13 @@ import { CallMeter } from "../../../src/policies/limits/call-meter.ts";
 import { paceMs } from "../../../src/policies/limits/pace.ts";
 
 const START = 1_000_000;
+/** One call by an isolate that has never been told a pace, unless said otherwise. */
+const note = (meter: CallMeter, isolateId: string, atMs = 0, toldMs = 0): number =>
+  meter.note(isolateId, { toldMs, nowMs: START + atMs });
 /** `calls` in one second, by as many isolates in turn. Returns the last one's pace. */
 function callTimes(meter: CallMeter, calls: number, { isolates = 1, atMs = 0 } = {}): number {
   let pace = 0;
-  for (let call = 0; call < calls; call++) pace = meter.note(`isolate-${call % isolates}`, START + atMs);
+  for (let call = 0; call < calls; call++) pace = note(meter, `isolate-${call % isolates}`, atMs);
   return pace;
 }
 
@@ -35,16 +38,16 @@ describe("CallMeter", () => {
   it("paces who calls as soon as calls are many, by how many call", () => {
     const meter = new CallMeter();
     callTimes(meter, 150, { isolates: 30 });
-    expect(meter.note("isolate-1", START)).toBe(100);
+    expect(note(meter, "isolate-1")).toBe(100);
   });
 
   it("remembers the second before, and no longer", () => {
     const meter = new CallMeter();
     callTimes(meter, 200, { isolates: 3 });
-    expect(meter.note("isolate-1", START + 1_000)).toBe(10);
-    expect(meter.note("isolate-1", START + 2_000)).toBe(0);
+    expect(note(meter, "isolate-1", 1_000)).toBe(10);
+    expect(note(meter, "isolate-1", 2_000)).toBe(0);
     callTimes(meter, 200, { isolates: 3, atMs: 10_000 });
-    expect(meter.note("isolate-1", START + 12_000)).toBe(0);
+    expect(note(meter, "isolate-1", 12_000)).toBe(0);
   });
 
   it("no longer counts isolates that have not called for five seconds, and does count those that have", () => {
@@ -52,5 +55,20 @@ describe("CallMeter", () => {
     callTimes(meter, 300, { isolates: 300 });
     expect(callTimes(meter, 151, { isolates: 1, atMs: 5_000 })).toBe(1_000);
     expect(callTimes(meter, 151, { isolates: 1, atMs: 6_000 })).toBe(4);
+  });
+
+  it("keeps the pace each caller was last told for the first five seconds, while nobody else is known, and no longer", () => {
+    const meter = new CallMeter();
+    expect(note(meter, "isolate-1", 0, 200)).toBe(200);
+    expect(note(meter, "isolate-2", 100)).toBe(0);
+    expect(note(meter, "isolate-1", 4_999, 200)).toBe(200);
+    expect(note(meter, "isolate-1", 5_000, 200)).toBe(0);
+  });
+
+  it("slows down who was told less than it knows itself, also in its first seconds", () => {
+    const meter = new CallMeter();
+    callTimes(meter, 150, { isolates: 30 });
+    expect(note(meter, "isolate-1", 0, 20)).toBe(100);
+    expect(note(meter, "isolate-2", 0, 300)).toBe(300);
   });
 });

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { leaseMs, type SpareFacts, slackMs, spareTokens } from "../../../src/policies/limits/lease-size.ts";
+import { leaseTimes, type SpareFacts, spareTokens } from "../../../src/policies/limits/lease-size.ts";
 
 const facts: SpareFacts = { wanted: 1_000, limit: 10_000, free: 10_000, unspent: 0, isolates: 1 };
 
@@ -31,9 +31,10 @@ describe("spareTokens", () => {
     expect(spareTokens({ ...facts, free: 0 })).toBe(0);
   });
 
-  it("leaves no more than 5 % of the limit unspent over all isolates", () => {
-    expect(spareTokens({ ...facts, unspent: 470 })).toBe(30);
-    expect(spareTokens({ ...facts, unspent: 500 })).toBe(0);
+  it("leaves no more than 2 % of the limit unspent over all isolates", () => {
+    expect(spareTokens({ ...facts, unspent: 150 })).toBe(50);
+    expect(spareTokens({ ...facts, unspent: 170 })).toBe(30);
+    expect(spareTokens({ ...facts, unspent: 200 })).toBe(0);
     expect(spareTokens({ ...facts, unspent: 5_000 })).toBe(0);
   });
 
@@ -62,21 +63,30 @@ describe("spareTokens", () => {
         expect(spare).toBeLessThanOrEqual(0.005 * limit);
         expect(spare * isolates).toBeLessThanOrEqual(free / 2);
         expect(free - spare).toBeGreaterThanOrEqual(0.05 * limit);
-        expect(unspent + spare).toBeLessThanOrEqual(0.05 * limit);
+        expect(unspent + spare).toBeLessThanOrEqual(0.02 * limit);
       }),
       { numRuns: 1_000 },
     );
   });
 });
 
-describe("leaseMs", () => {
-  it("is short where only waiting requests are served", () => {
-    expect([leaseMs(3_600_000, 0), slackMs(0)]).toEqual([500, 200]);
+describe("leaseTimes", () => {
+  const windowMs = 3_600_000;
+
+  it("are, where only waiting requests are served, as they said themselves and a little longer", () => {
+    expect(leaseTimes({ windowMs, spare: 0, withinMs: 50 })).toEqual({ validMs: 50, lastMs: 60, giveBackMs: 700 });
+    expect(leaseTimes({ windowMs, spare: 0, withinMs: 499.5 })).toMatchObject({ validMs: 499.5, lastMs: 509.5 });
   });
-  it("is a tenth of the window with spare tokens, between one second and ten", () => {
-    expect(leaseMs(60_000, 1)).toBe(6_000);
-    expect(leaseMs(1_000, 1)).toBe(1_000);
-    expect(leaseMs(3_600_000, 1)).toBe(10_000);
-    expect(slackMs(1)).toBe(2_000);
+
+  it("never let waiting requests have more than 700 ms, whatever they say", () => {
+    expect(leaseTimes({ windowMs, spare: 0, withinMs: 700 })).toMatchObject({ validMs: 700, lastMs: 710 });
+    expect(leaseTimes({ windowMs, spare: 0, withinMs: 701 })).toMatchObject({ validMs: 700, lastMs: 710 });
+  });
+
+  it("are a tenth of the window with spare tokens, between one second and ten, and two seconds for clocks", () => {
+    const spare = (ms: number) => leaseTimes({ windowMs: ms, spare: 1, withinMs: 50 });
+    expect(spare(60_000)).toEqual({ validMs: 6_000, lastMs: 8_000, giveBackMs: 6_000 });
+    expect(spare(1_000)).toEqual({ validMs: 1_000, lastMs: 3_000, giveBackMs: 1_000 });
+    expect(spare(windowMs)).toEqual({ validMs: 10_000, lastMs: 12_000, giveBackMs: 10_000 });
   });
 });

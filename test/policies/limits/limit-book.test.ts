@@ -22,7 +22,7 @@ const rateAsk = (more: Partial<RateAsk> = {}): RateAsk => ({
   reports: [],
   ...more,
 });
-const wishFor = (leaseId: string, waiting: number) => ({ leaseId, waiting, cost: 1, spare: 0 });
+const wishFor = (leaseId: string, waiting: number) => ({ leaseId, waiting, cost: 1, spare: 0, withinMs: 500 });
 const slotAsk = (more: Partial<SlotAsk> = {}): SlotAsk => ({
   kind: "slots",
   key: "k",

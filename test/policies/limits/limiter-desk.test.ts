@@ -15,17 +15,19 @@ const rule = { kind: "rate", limit: 100, windowMs: 3_600_000 } as const;
 const slotRule = { kind: "slots", limit: 2, leaseMs: 30_000 } as const;
 const ACCOUNTS_MAX = 20_000;
 const ASKS_MAX = 500;
+/** What the shard tells with every reply. */
+const PACE_MS = 40;
 
 function open() {
   const desk = new LimiterDesk("a");
   const outcomes: [name: string, outcome: "admitted" | "denied" | "failed"][] = [];
-  const wait = (account: RateAccount, names: readonly string[], cost = 1) =>
+  const wait = (account: RateAccount, names: readonly string[], { cost = 1, holdMs = 0 } = {}) =>
     names.map((name) => {
       const settle = (outcome: TokenOutcome) => {
         if (typeof outcome === "object") account.allowance.spend(outcome);
         outcomes.push([name, typeof outcome === "object" ? "admitted" : outcome]);
       };
-      const waiter = { cost, settle };
+      const waiter = { cost, holdMs, settle };
       desk.waitForTokens(account, waiter);
       return waiter;
     });
@@ -40,7 +42,7 @@ function open() {
 }
 
 const replyOf = ({ call }: Departure, answer: Partial<RateAnswer>): LimiterReply => ({
-  paceMs: 0,
+  paceMs: PACE_MS,
   answers: call.asks.map((ask) =>
     ask.kind === "slots"
       ? { kind: "slots", held: [...ask.renewed, ...ask.wanted], remaining: 0 }
@@ -69,7 +71,7 @@ describe("requests that wait for tokens", () => {
 
   it("that cost more are served exactly as often as was granted for", () => {
     const { desk, outcomes, wait, depart, land } = open();
-    wait(desk.rateAccount("k", rule), ["1", "2", "3"], 5);
+    wait(desk.rateAccount("k", rule), ["1", "2", "3"], { cost: 5 });
     const departure = depart(0);
     expect(rateAsks(departure)).toMatchObject([{ wish: { waiting: 15, cost: 5 } }]);
     land(departure, { granted: 10, remaining: 3 }, 1);
@@ -124,6 +126,22 @@ describe("requests that wait for tokens", () => {
     ]);
   });
 
+  it("get the tokens of who waits no longer only where they hold them no longer than the wish said", () => {
+    const served = (holdMs: number) => {
+      const { desk, outcomes, wait, depart, land } = open();
+      const account = desk.rateAccount("k", rule);
+      const [first] = wait(account, ["1"], { holdMs });
+      const departure = depart(0);
+      if (first !== undefined) desk.leave(account, first);
+      wait(account, ["2"], { holdMs: 200 });
+      land(departure, { granted: 1, remaining: 50 }, 1);
+      return { outcomes, next: rateAsks(depart(2)) };
+    };
+    const refused = { outcomes: [], next: [{ reports: [{ used: 0, done: true }], wish: { waiting: 1 } }] };
+    expect(served(0)).toMatchObject(refused);
+    expect(served(200).outcomes).toEqual([["2", "admitted"]]);
+  });
+
   it("are not refused in the place of who waits no longer", () => {
     const { desk, outcomes, wait, depart, land } = open();
     const account = desk.rateAccount("k", rule);
@@ -176,6 +194,34 @@ describe("a call that fails", () => {
     expect(desk.compose(START + 3)).toBeUndefined();
   });
 
+  it("gives back with the next call for that key what it may have been granted; one that is answered does not", () => {
+    const { desk, wait, depart, land } = open();
+    const account = desk.rateAccount("k", rule);
+    wait(account, ["1"]);
+    desk.fail(depart(0));
+    wait(desk.rateAccount("other", rule), ["2"]);
+    expect(rateAsks(depart(1))).toMatchObject([{ key: "other", reports: [] }]);
+    wait(account, ["3"]);
+    const next = depart(2);
+    expect(rateAsks(next)).toMatchObject([{ reports: [{ leaseId: "a.1", used: 0, done: true }] }]);
+    land(next, { granted: 1, remaining: 50 }, 3);
+    wait(account, ["4"]);
+    expect(rateAsks(depart(4))).toMatchObject([{ reports: [{ leaseId: "a.3", used: 1, done: true }] }]);
+  });
+
+  it("leaves the shard in peace as long as it last said, and tells it", () => {
+    const { desk, wait, depart, land } = open();
+    const account = desk.rateAccount("k", rule);
+    wait(account, ["1"]);
+    const first = depart(0);
+    expect([first.call.paceMs, desk.fail(first)]).toEqual([0, 0]);
+    wait(account, ["2"]);
+    land(depart(1), { granted: 1, remaining: 50 }, 2);
+    wait(account, ["3"]);
+    const last = depart(3);
+    expect([last.call.paceMs, desk.fail(last)]).toEqual([PACE_MS, PACE_MS]);
+  });
+
   it("leaves slots to be given back by the next", () => {
     const { desk, depart } = open();
     const account = desk.slotAccount("s", slotRule);
@@ -205,9 +251,9 @@ describe("a call that fails", () => {
 
 describe("a reply that comes late", () => {
   it.each([
-    ["by the clock", 1_000, false],
+    ["by the clock, whatever the timer says", 501, false],
     ["by the timer, whatever the clock shows", 1, true],
-  ])("%s is not spent: those it granted tokens are asked for again, the others are denied", (_, landedMs, isLate) => {
+  ])("%s is given back: those it granted tokens are asked for again, the others are denied", (_, landedMs, isLate) => {
     const { desk, outcomes, wait, depart, land } = open();
     const account = desk.rateAccount("k", rule);
     wait(account, ["1", "2", "3"]);
@@ -215,7 +261,8 @@ describe("a reply that comes late", () => {
     expect(outcomes).toEqual([["3", "denied"]]);
     expect(account.allowance.take(1, START + landedMs)).toBeUndefined();
     const next = depart(landedMs);
-    expect(rateAsks(next)).toMatchObject([{ wish: { waiting: 2 } }]);
+    const reports = [{ leaseId: "a.1", used: 0, done: true }];
+    expect(rateAsks(next)).toMatchObject([{ reports, wish: { waiting: 2 } }]);
     land(next, { granted: 2 }, landedMs + 1);
     expect(outcomes.slice(1)).toEqual([
       ["1", "admitted"],
@@ -242,11 +289,35 @@ describe("a reply that comes late", () => {
     expect(rateAsks(depart(2))).toMatchObject([{ reports: [{ used: 1, done: true }] }]);
   });
 
-  it("but before its lease's end is spent", () => {
+  it("but within the time its call was given is spent, and nothing is given back", () => {
     const { desk, outcomes, wait, depart, land } = open();
-    wait(desk.rateAccount("k", rule), ["1"]);
-    land(depart(0), { granted: 1, validMs: 1_000 }, 999);
+    const account = desk.rateAccount("k", rule);
+    wait(account, ["1"]);
+    land(depart(0), { granted: 1, validMs: 500, remaining: 50 }, 499);
     expect(outcomes).toEqual([["1", "admitted"]]);
+    wait(account, ["2"]);
+    expect(rateAsks(depart(500))).toMatchObject([{ reports: [{ leaseId: "a.1", used: 1, done: true }] }]);
+  });
+
+  it("by what calls take is late, though requests that hold tokens for others have more time", () => {
+    const { desk, outcomes, wait, depart, land } = open();
+    const account = desk.rateAccount("k", rule);
+    wait(account, ["1"]);
+    land(depart(0), { granted: 1, remaining: 50 }, 0);
+    wait(account, ["2"], { holdMs: 200 });
+    land(depart(1_000), { granted: 1, validMs: 250 }, 1_051);
+    expect(outcomes).toEqual([["1", "admitted"]]);
+    land(depart(1_051), { granted: 1, validMs: 250 }, 1_101);
+    expect(outcomes.at(-1)).toEqual(["2", "admitted"]);
+  });
+
+  it("is followed by the next call at once, but no second one is, and one that came in time is not", () => {
+    const { desk, wait, depart, land } = open();
+    wait(desk.rateAccount("k", rule), ["1"]);
+    const peace = (isLate: boolean) => land(depart(0), { granted: 1, remaining: 50 }, 0, isLate);
+    expect([true, true, false].map(peace)).toEqual([0, PACE_MS, PACE_MS]);
+    wait(desk.rateAccount("k", rule), ["2"]);
+    expect(peace(true)).toBe(0);
   });
 
   it("with a refusal is one", () => {
@@ -254,6 +325,30 @@ describe("a reply that comes late", () => {
     wait(desk.rateAccount("k", rule), ["1"]);
     land(depart(0), { granted: 0, validMs: 1_000 }, 1_500);
     expect(outcomes).toEqual([["1", "denied"]]);
+  });
+});
+
+describe("the time for an answer", () => {
+  it("is what calls have taken of late and half as much again, half a second while that is unknown", () => {
+    const { desk, wait, depart, land } = open();
+    const account = desk.rateAccount("k", rule);
+    wait(account, ["1"]);
+    const first = depart(0);
+    expect([first.withinMs, rateAsks(first)[0]?.wish?.withinMs]).toEqual([500, 500]);
+    land(first, { granted: 1, remaining: 50 }, 100);
+    wait(account, ["2"]);
+    const second = depart(200);
+    expect([second.withinMs, rateAsks(second)[0]?.wish?.withinMs]).toEqual([150, 150]);
+  });
+
+  it("is told together with the longest for which one of those who wait may hold what came", () => {
+    const { desk, wait, depart } = open();
+    wait(desk.rateAccount("alone", rule), ["1"]);
+    wait(desk.rateAccount("several", rule), ["2"]);
+    wait(desk.rateAccount("several", rule), ["3"], { holdMs: 200 });
+    const departure = depart(0);
+    expect(departure.withinMs).toBe(500);
+    expect(rateAsks(departure).map(({ wish }) => wish?.withinMs)).toEqual([500, 700]);
   });
 });
 
@@ -275,24 +370,16 @@ describe("asking in advance", () => {
     wait(account, ["1", "2", "3"]);
     land(depart(0), { granted: 5, validMs: 6_000, remaining: 50 }, 1);
     desk.press(account);
-    expect(rateAsks(depart(2))).toMatchObject([{ wish: { waiting: 0, spare: 60 } }]);
+    const [ask] = rateAsks(depart(2));
+    expect(ask?.wish?.waiting).toBe(0);
+    expect(ask?.wish?.spare).toBeGreaterThan(0);
   });
 });
 
 describe("telling unasked", () => {
-  it("is due soon for short windows, and is said then", () => {
+  it.each([1_000, rule.windowMs])("is never due for a window of %d ms when nothing was lent in advance", (windowMs) => {
     const { desk, wait, depart, land } = open();
-    wait(desk.rateAccount("k", { ...rule, windowMs: 10_000 }), ["1"]);
-    land(depart(0), { granted: 1, remaining: 50 }, 50);
-    expect(desk.tellAtMs).toBe(START + 200);
-    expect(desk.compose(START + 199)).toBeUndefined();
-    expect(rateAsks(depart(200))).toMatchObject([{ reports: [{ leaseId: "a.1", used: 1, done: true }] }]);
-    expect(desk.tellAtMs).toBeUndefined();
-  });
-
-  it("is never due for long windows when nothing was lent in advance", () => {
-    const { desk, wait, depart, land } = open();
-    wait(desk.rateAccount("k", rule), ["1"]);
+    wait(desk.rateAccount("k", { ...rule, windowMs }), ["1"]);
     land(depart(0), { granted: 1, remaining: 50 }, 50);
     expect(desk.tellAtMs).toBeUndefined();
     expect(desk.compose(START + 100_000)).toBeUndefined();
@@ -389,7 +476,7 @@ describe("a clock that steps back", () => {
     const account = desk.rateAccount("k", rule);
     wait(account, ["1"]);
     land(depart(0), { granted: 5, validMs: 6_000, remaining: 50 }, 1);
-    wait(account, ["2"], 50);
+    wait(account, ["2"], { cost: 50 });
     desk.dropLeases();
     expect(account.allowance.take(1, START - 100_000)).toBeUndefined();
     expect(desk.tellAtMs).toBeUndefined();

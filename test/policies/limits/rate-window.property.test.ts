@@ -6,13 +6,17 @@ import { mostInAnyInterval, type Spend, type Step, WindowHistory } from "./windo
 
 const WINDOWS_MS = [1_000, 1_499, 2_500, 10_000, 60_000];
 const LEASE_MS_MAX = 10_000;
+const BUCKETS = 1_000;
 /** What clocks may differ by while a lease runs. */
 const CLOCKS_MS = 2_000;
 
 const only = <K extends string>(kind: K) => fc.constant(kind);
 const which = fc.nat(20);
 const driftMs = fc.constantFrom(-CLOCKS_MS, 0, CLOCKS_MS - 1, CLOCKS_MS, CLOCKS_MS, CLOCKS_MS);
+/** More than the shard grants included. */
+const withinMs = fc.constantFrom(1, 50, 50, 137.5, 300, 700, 900);
 const travelMs = fc.constantFrom(0, 0, 1, 40, 900);
+/** A report that arrives at once, one that is on its way until it is delivered, and one that never is. */
 const fate = fc.constantFrom("arrives", "arrives", "late", "lost");
 const isLost = fc.constantFrom(false, false, false, true);
 const ms = fc.constantFrom(1, 500, 5_000);
@@ -24,21 +28,18 @@ const windows: fc.Arbitrary<Step> = fc.record({
 const stepUnder = (limit: number): fc.Arbitrary<Step> => {
   const waiting = fc.constantFrom(0, 1, 2, Math.ceil(limit / 3), limit, limit);
   const spare = fc.constantFrom(0, 3, limit);
+  const ask = { isolate: fc.nat(3), waiting, spare, withinMs, travelMs, driftMs, isLost };
+  const afterMs = fc.constantFrom(0, 40, 400, 999, 2_999);
   return fc.oneof(
-    {
-      weight: 6,
-      arbitrary: fc.record({ kind: only("ask"), isolate: fc.nat(3), waiting, spare, travelMs, driftMs, isLost }),
-    },
-    {
-      weight: 2,
-      arbitrary: fc.record({ kind: only("repeat"), which, afterMs: fc.constantFrom(0, 400, 999, 2_999), driftMs }),
-    },
+    { weight: 6, arbitrary: fc.record({ kind: only("ask"), ...ask }) },
+    { weight: 2, arbitrary: fc.record({ kind: only("repeat"), which, afterMs, driftMs }) },
     {
       weight: 4,
       arbitrary: fc.record({ kind: only("spend"), which, share: fc.constantFrom(0.1, 0.5, 1, 1) }),
     },
     { weight: 4, arbitrary: fc.record({ kind: only("spend-last-moment"), which }) },
     { weight: 4, arbitrary: fc.record({ kind: only("report"), which, done: fc.boolean(), fate }) },
+    { weight: 1, arbitrary: fc.record({ kind: only("give-up"), which, fate }) },
     { weight: 1, arbitrary: fc.record({ kind: only("deliver"), which }) },
     { weight: 1, arbitrary: fc.constantFrom<Step>({ kind: "report-unknown" }, { kind: "restore" }) },
     { weight: 2, arbitrary: fc.record({ kind: only("pass"), ms: fc.nat(700) }) },
@@ -54,7 +55,7 @@ const rule = fc.record({
   cost: fc.constantFrom(1, 1, 3),
 });
 type Story = { readonly facts: ConstructorParameters<typeof WindowHistory>[0]; readonly steps: readonly Step[] };
-const SIZE = { minLength: 5, maxLength: 50 };
+const SIZE = { minLength: 5, maxLength: 50, size: "max" } as const;
 const story = rule.chain((facts) => fc.array(stepUnder(facts.limit), SIZE).map((steps): Story => ({ facts, steps })));
 /** With a window that is changed under way. */
 const changing = rule.chain((facts) => {
@@ -114,11 +115,11 @@ describe("RateWindow, whatever happens", () => {
         const { window, windowMs, limit, clockMs } = history;
         // A clock that stepped back has to come by the latest time it showed.
         const behindMs = window.toState().seenAt - clockMs;
-        const restMs = behindMs + LEASE_MS_MAX + CLOCKS_MS + windowMs + Math.ceil(windowMs / 100);
+        const restMs = behindMs + LEASE_MS_MAX + CLOCKS_MS + windowMs + Math.ceil(windowMs / BUCKETS);
         expect(window.idleAt - clockMs).toBeLessThanOrEqual(restMs);
         history.pass(restMs);
         expect(history.window.used).toBe(0);
-        const wish = { leaseId: "after-the-rest", waiting: limit, cost: 1, spare: 0 };
+        const wish = { leaseId: "after-the-rest", waiting: limit, cost: 1, spare: 0, withinMs: 50 };
         expect(history.window.grant({ isolateId: "any", wish, limit }).granted).toBe(limit);
       }),
       { numRuns: 500 },

@@ -7,9 +7,11 @@ import { RateWindow } from "../../../src/policies/limits/rate-window.ts";
 
 const START = 1_000_000;
 const MINUTE_MS = 60_000;
-const LEASE_MS = 500;
-const SLACK_MS = 200;
-const BUCKET_MS = 300;
+/** What requests that wait say they spend theirs within, and by how much later the last one may. */
+const LEASE_MS = 300;
+const SLACK_MS = 10;
+const GIVE_BACK_MS = 700;
+const BUCKET_MS = MINUTE_MS / 1_000;
 
 /** A window of a minute that is restored from what it stored before everything that happens to it. */
 function open(limit: number, windowMs = MINUTE_MS) {
@@ -23,7 +25,10 @@ function open(limit: number, windowMs = MINUTE_MS) {
   return {
     at,
     ask: (nowMs: number, wish: Partial<TokenWish> & { leaseId: string }, isolateId = "a"): RateAnswer =>
-      at(nowMs, (window) => window.grant({ isolateId, wish: { waiting: 0, cost: 1, spare: 0, ...wish }, limit })),
+      at(nowMs, (window) => {
+        const full = { waiting: 0, cost: 1, spare: 0, withinMs: LEASE_MS, ...wish };
+        return window.grant({ isolateId, wish: full, limit });
+      }),
     report: (nowMs: number, leaseId: string, used: number, done = false): void =>
       at(nowMs, (window) => window.settle({ leaseId, used, done })),
     used: (nowMs: number): number => at(nowMs, (window) => window.used),
@@ -35,8 +40,8 @@ describe("a lease", () => {
     const { ask, used } = open(100);
     const first = ask(0, { leaseId: "x", waiting: 30 });
     expect(first).toMatchObject({ granted: 30, validMs: LEASE_MS, remaining: 70 });
-    expect(ask(400, { leaseId: "x", waiting: 30 })).toMatchObject({ granted: 30, validMs: 100, remaining: 70 });
-    expect(used(400)).toBe(30);
+    expect(ask(200, { leaseId: "x", waiting: 30 })).toEqual({ ...first, releaseInMs: first.releaseInMs - 200 });
+    expect(used(200)).toBe(30);
   });
 
   it("is another one for another id", () => {
@@ -46,11 +51,19 @@ describe("a lease", () => {
     expect(used(0)).toBe(60);
   });
 
-  it("that was repeated after its end can't be spent any longer", () => {
-    const { ask } = open(100);
+  it("that is asked for again after its end lasts as long as at first, counted from before it was first asked for", () => {
+    const { ask, at } = open(100);
     ask(0, { leaseId: "x", waiting: 30 });
-    expect(ask(LEASE_MS, { leaseId: "x", waiting: 30 })).toMatchObject({ granted: 30, validMs: 0 });
-    expect(ask(LEASE_MS + SLACK_MS - 1, { leaseId: "x", waiting: 30 }).validMs).toBeLessThanOrEqual(0);
+    const leases = at(0, (window) => window.leases);
+    expect(ask(GIVE_BACK_MS - 1, { leaseId: "x", waiting: 30 })).toMatchObject({ granted: 30, validMs: LEASE_MS });
+    expect(at(GIVE_BACK_MS - 1, (window) => window.leases)).toEqual(leases);
+  });
+
+  it("that is asked for again once it is forgotten is another one, and both count", () => {
+    const { ask, used } = open(100);
+    ask(0, { leaseId: "x", waiting: 30 });
+    expect(ask(GIVE_BACK_MS, { leaseId: "x", waiting: 30 })).toMatchObject({ granted: 30, remaining: 40 });
+    expect(used(GIVE_BACK_MS)).toBe(60);
   });
 
   it("holds what is left when less is left than was wished for, and nothing when nothing is", () => {
@@ -75,12 +88,26 @@ describe("a lease", () => {
     expect(ask(0, { leaseId: "z", waiting: 10, cost: 10, spare: 10 })).toMatchObject({ granted: 20 });
   });
 
-  it("counts until its end, the slack and the window are over when nobody reports it", () => {
-    const { ask, used } = open(100);
-    ask(0, { leaseId: "x", waiting: 100 });
-    const lastMs = LEASE_MS + SLACK_MS + MINUTE_MS;
-    expect(used(lastMs)).toBe(100);
-    expect(used(lastMs + BUCKET_MS)).toBe(0);
+  it.each([
+    { withinMs: 50, validMs: 50 },
+    { withinMs: 700, validMs: 700 },
+    { withinMs: 5_000, validMs: 700 },
+  ])(
+    "for requests that wait $withinMs ms counts until its end, the slack and the window are over when nobody reports it",
+    ({ withinMs, validMs }) => {
+      const { ask, used } = open(100);
+      expect(ask(0, { leaseId: "x", waiting: 100, withinMs })).toMatchObject({ granted: 100, validMs });
+      const lastMs = validMs + SLACK_MS + MINUTE_MS;
+      expect(used(lastMs)).toBe(100);
+      expect(used(lastMs + BUCKET_MS)).toBe(0);
+    },
+  );
+
+  it("with spare tokens counts until its end, two seconds for clocks and the window are over", () => {
+    const { ask, used } = open(10_000);
+    expect(ask(0, { leaseId: "x", waiting: 3, spare: 20 })).toMatchObject({ granted: 23, validMs: 6_000 });
+    expect(used(6_000 + 2_000 + MINUTE_MS)).toBe(23);
+    expect(used(6_000 + 2_000 + MINUTE_MS + BUCKET_MS)).toBe(0);
   });
 });
 
@@ -92,20 +119,32 @@ describe("spare tokens", () => {
   });
 
   it("are shared by the isolates that hold leases, each counted once", () => {
-    const { ask } = open(1_000);
-    ask(0, { leaseId: "much", waiting: 940 });
-    ask(0, { leaseId: "x", waiting: 1 }, "b");
-    // Of 59 free, 5 % of the limit are the last.
-    expect(ask(0, { leaseId: "y", spare: 100 }, "b").granted).toBe(0);
-    const { ask: other, report } = open(1_000);
+    const { ask, report } = open(10_000);
     for (const isolateId of ["b", "c", "d", "e", "f", "g", "h"])
-      for (const turn of [1, 2]) other(0, { leaseId: `${isolateId}${turn}`, waiting: 1 }, isolateId);
-    other(0, { leaseId: "much", waiting: 916 }, "b");
-    report(0, "much", 916);
-    // Half of 70 free, among seven.
-    expect(other(0, { leaseId: "own", spare: 100 }, "b").granted).toBe(5);
-    other(0, { leaseId: "one", waiting: 1 }, "i");
-    expect(other(0, { leaseId: "next", spare: 100 }, "j").granted).toBe(3);
+      for (const turn of [1, 2]) ask(0, { leaseId: `${isolateId}${turn}`, waiting: 1 }, isolateId);
+    ask(0, { leaseId: "much", waiting: 9_356 }, "b");
+    report(0, "much", 9_356);
+    // Half of 630 free, among seven.
+    expect(ask(0, { leaseId: "own", spare: 100 }, "b").granted).toBe(45);
+    ask(0, { leaseId: "one", waiting: 1 }, "i");
+    // Half of 584 free, among nine.
+    expect(ask(0, { leaseId: "next", spare: 100 }, "j").granted).toBe(32);
+  });
+
+  it("never are the last 5 % of the limit", () => {
+    const { ask, report } = open(1_000);
+    ask(0, { leaseId: "much", waiting: 947 });
+    report(0, "much", 947);
+    expect(ask(0, { leaseId: "x", spare: 100 }).granted).toBe(3);
+    expect(ask(0, { leaseId: "y", spare: 100 }).granted).toBe(0);
+  });
+
+  it("never are more than 2 % of the limit unspent: what is reported makes room for more", () => {
+    const { ask, report } = open(10_000);
+    const spare = (leaseId: string): number => ask(0, { leaseId, spare: 100 }, leaseId).granted;
+    expect(["a", "b", "c", "d", "e"].map(spare)).toEqual([50, 50, 50, 50, 0]);
+    report(0, "a", 30);
+    expect(spare("f")).toBe(30);
   });
 });
 
@@ -167,15 +206,38 @@ describe("a report", () => {
     expect(used(LEASE_MS - 1)).toBe(70);
   });
 
-  it("that gives back at the lease's end frees nothing, while what was spent counts from now", () => {
-    const { ask, report, used, at } = open(100);
-    ask(0, { leaseId: "x", waiting: 50 });
-    report(LEASE_MS, "x", 20, true);
-    expect(used(LEASE_MS)).toBe(50);
-    expect(at(LEASE_MS, (window) => window.leases)).toMatchObject([{ tokens: 50, used: 20 }]);
+  it("that gives back what came for requests that wait frees it for 700 ms, however short they waited", () => {
+    const { ask, report, used } = open(100);
+    ask(0, { leaseId: "x", waiting: 50, withinMs: 50 });
+    report(GIVE_BACK_MS - 1, "x", 20, true);
+    expect(used(GIVE_BACK_MS - 1)).toBe(20);
+    ask(GIVE_BACK_MS, { leaseId: "y", waiting: 50, withinMs: 50 });
+    report(2 * GIVE_BACK_MS, "y", 20, true);
+    expect(used(2 * GIVE_BACK_MS)).toBe(70);
+  });
+
+  it("that gives back spare tokens at their end frees nothing, while what was spent counts from now", () => {
+    const { ask, report, used, at } = open(1_000);
+    ask(0, { leaseId: "x", waiting: 46, spare: 4 });
+    report(6_000, "x", 20, true);
+    expect(used(6_000)).toBe(50);
+    expect(at(6_000, (window) => window.leases)).toMatchObject([{ tokens: 50, used: 20 }]);
+    expect(used(6_000 + MINUTE_MS)).toBe(50);
     // Nobody can have spent the rest later than this, so it counts from there on.
-    expect(used(LEASE_MS + SLACK_MS + MINUTE_MS - 1)).toBeGreaterThanOrEqual(30);
-    expect(used(LEASE_MS + SLACK_MS + MINUTE_MS + BUCKET_MS)).toBe(0);
+    expect(used(8_000 + MINUTE_MS)).toBe(30);
+    expect(used(8_000 + MINUTE_MS + BUCKET_MS)).toBe(0);
+  });
+
+  it("of what came for requests that wait counts from the last moment at which they can have spent it, if it comes later", () => {
+    const countsUntil = (reportedMs: number): number => {
+      const { ask, report, at } = open(100);
+      ask(0, { leaseId: "x", waiting: 100, withinMs: 50 });
+      report(reportedMs, "x", 100);
+      return at(reportedMs, (window) => window.idleAt) - START - MINUTE_MS;
+    };
+    expect(countsUntil(GIVE_BACK_MS - 1)).toBeGreaterThan(50 + SLACK_MS);
+    expect(countsUntil(GIVE_BACK_MS - 1)).toBeLessThanOrEqual(50 + SLACK_MS + BUCKET_MS);
+    expect(countsUntil(0)).toBeLessThanOrEqual(50);
   });
 });
 
@@ -298,28 +360,31 @@ describe("a changed window", () => {
 });
 
 describe("steady full demand", () => {
-  it("is admitted to at least 98 % of 1,000 a minute, when what is spent is reported at once", () => {
+  const FILLED = 10;
+  /** Until 1,000 a minute are admitted for the tenth time, when 2,000 a minute are asked for in threes. */
+  function tookMs({ reportedAfterMs, withinMs = LEASE_MS }: { reportedAfterMs?: number; withinMs?: number }): number {
     const { ask, report } = open(1_000);
-    const windows = 20;
-    const demandEveryMs = 30;
-    let admitted = 0;
-    // 2,000 a minute, in threes every 90 ms.
-    for (let nowMs = 0; nowMs < windows * MINUTE_MS; nowMs += 3 * demandEveryMs) {
+    let tokens = 0;
+    for (let nowMs = 0; ; nowMs += 90) {
       const leaseId = `${nowMs}`;
-      const { granted } = ask(nowMs, { leaseId, waiting: 3 });
-      admitted += granted;
-      report(nowMs + 20, leaseId, granted);
+      const { granted } = ask(nowMs, { leaseId, waiting: 3, withinMs });
+      tokens += granted;
+      if (reportedAfterMs !== undefined) report(nowMs + reportedAfterMs, leaseId, granted);
+      if (tokens >= FILLED * 1_000) return nowMs;
     }
-    expect(admitted / windows).toBeGreaterThanOrEqual(980);
-    // The last window may have been filled at its beginning.
-    expect(admitted / windows).toBeLessThanOrEqual((1_000 * (windows + 1)) / windows);
+  }
+
+  it("is admitted to at least 99.5 % of the limit and no more than all of it, when what is spent is reported at once", () => {
+    const ms = tookMs({ reportedAfterMs: 20 });
+    const leastMs = (FILLED - 1) * MINUTE_MS;
+    expect(ms).toBeGreaterThan(leastMs);
+    // The tenth time takes half a window by itself.
+    expect(ms).toBeLessThanOrEqual(leastMs / 0.995 + MINUTE_MS / 2);
   });
 
-  it("is admitted less when nobody reports, as what is lent then counts for longer", () => {
-    const { ask } = open(1_000);
-    let admitted = 0;
-    for (let nowMs = 0; nowMs < 100 * MINUTE_MS; nowMs += 90)
-      admitted += ask(nowMs, { leaseId: `${nowMs}`, waiting: 3 }).granted;
-    expect(admitted / 100).toBeLessThan(995);
+  it("is admitted more slowly when nobody reports, and the more so the longer requests wait", () => {
+    const soon = tookMs({ withinMs: 50 });
+    expect(tookMs({ withinMs: 700 })).toBeGreaterThan(soon);
+    expect(soon).toBeGreaterThanOrEqual(tookMs({ reportedAfterMs: 20 }));
   });
 });

@@ -1,8 +1,10 @@
 // Isolates that do what they like with what one window lends them, in true time: the slow, exact log the window is judged by.
 
 import type { LeaseReport, RateAnswer, TokenWish } from "../../../src/contracts/limits.ts";
-import { AT_ONCE_SLACK_MS } from "../../../src/policies/limits/lease-size.ts";
 import { type RateState, RateWindow } from "../../../src/policies/limits/rate-window.ts";
+
+/** By how much later than its timers say an isolate may spend what came for requests that wait. */
+export const TIMERS_MS = 10;
 
 /** One thing that happens. `which` picks among the leases or reports there are, `share` of what there is to spend. */
 export type Step =
@@ -11,6 +13,7 @@ export type Step =
       readonly isolate: number;
       readonly waiting: number;
       readonly spare: number;
+      readonly withinMs: number;
       readonly travelMs: number;
       readonly driftMs: number;
       readonly isLost: boolean;
@@ -24,6 +27,7 @@ export type Step =
       readonly done: boolean;
       readonly fate: "arrives" | "late" | "lost";
     }
+  | { readonly kind: "give-up"; readonly which: number; readonly fate: "arrives" | "late" | "lost" }
   | { readonly kind: "deliver"; readonly which: number }
   | { readonly kind: "report-unknown" }
   | { readonly kind: "pass"; readonly ms: number }
@@ -37,10 +41,11 @@ export type Step =
 type Lease = {
   readonly isolateId: string;
   readonly wish: TokenWish;
-  readonly first: RateAnswer;
+  /** Before its isolate asked, true time. */
+  readonly askedAtMs: number;
   tokens: number;
   used: number;
-  /** True time; undefined while its isolate has not heard of it. */
+  /** True time; undefined while its isolate has not heard of it. It is spent before this or not at all. */
   untilMs: number | undefined;
   isOver: boolean;
 };
@@ -88,6 +93,7 @@ export class WindowHistory {
     else if (step.kind === "spend") this.#spend(this.#pick(step.which), step.share);
     else if (step.kind === "spend-last-moment") this.#spendLastMoment(this.#pick(step.which));
     else if (step.kind === "report") this.#report(step);
+    else if (step.kind === "give-up") this.#giveUp(step);
     else if (step.kind === "deliver") this.#deliver(step.which);
     else if (step.kind === "report-unknown") this.#window.settle({ leaseId: "unknown", used: 1_000, done: true });
     else if (step.kind === "pass") this.pass(step.ms);
@@ -123,26 +129,26 @@ export class WindowHistory {
     this.#window = new RateWindow(this.#windowMs, clockMs, stored);
   }
 
-  #ask({ isolate, waiting, spare, travelMs, driftMs, isLost }: Extract<Step, { kind: "ask" }>): void {
+  #ask({ isolate, waiting, spare, withinMs, travelMs, driftMs, isLost }: Extract<Step, { kind: "ask" }>): void {
     const askedAtMs = this.#nowMs;
     this.pass(travelMs);
     const cost = this.#cost;
-    const wish = { leaseId: `lease-${this.#leases.length}`, waiting: waiting * cost, cost, spare: spare * cost };
+    const leaseId = `lease-${this.#leases.length}`;
+    const wish: TokenWish = { leaseId, waiting: waiting * cost, cost, spare: spare * cost, withinMs };
     const isolateId = `isolate-${isolate}`;
     const answer = this.#window.grant({ isolateId, wish, limit: this.limit });
-    const untilMs = isLost ? undefined : askedAtMs + answer.validMs + driftOf(answer, wish, driftMs);
-    this.#leases.push({ isolateId, wish, first: answer, tokens: answer.granted, used: 0, untilMs, isOver: false });
+    const lease: Lease = { isolateId, wish, askedAtMs, tokens: 0, used: 0, untilMs: undefined, isOver: false };
+    if (!isLost) hear(lease, answer, driftMs);
+    this.#leases.push(lease);
   }
 
-  /** The same message again, by a retry or by the network: who has heard already knows better. */
+  /** The same message again, by a retry or by the network: who has heard already, or has given up, knows better. */
   #repeat({ which, afterMs, driftMs }: Extract<Step, { kind: "repeat" }>): void {
     const lease = this.#leases[which % Math.max(1, this.#leases.length)];
     if (lease === undefined) return;
     this.pass(afterMs);
     const answer = this.#window.grant({ isolateId: lease.isolateId, wish: lease.wish, limit: this.limit });
-    if (lease.untilMs !== undefined) return;
-    lease.tokens = answer.granted;
-    lease.untilMs = this.#nowMs + answer.validMs + driftOf(answer, lease.wish, driftMs);
+    if (lease.untilMs === undefined && !lease.isOver) hear(lease, answer, driftMs);
   }
 
   #pick(which: number): Lease | undefined {
@@ -173,10 +179,19 @@ export class WindowHistory {
     if (report !== undefined) this.#window.settle(report);
   }
 
-  /** What is done is no longer spent from, whatever becomes of the message. */
   #report({ which, done, fate }: Extract<Step, { kind: "report" }>): void {
     const heard = this.#leases.filter(({ untilMs, isOver }) => untilMs !== undefined && !isOver);
-    const lease = heard[which % Math.max(1, heard.length)];
+    this.#tell(heard[which % Math.max(1, heard.length)], done, fate);
+  }
+
+  /** An answer that came too late or not at all: whatever it granted goes back unspent. */
+  #giveUp({ which, fate }: Extract<Step, { kind: "give-up" }>): void {
+    const unheard = this.#leases.filter(({ untilMs, isOver }) => untilMs === undefined && !isOver);
+    this.#tell(unheard[which % Math.max(1, unheard.length)], true, fate);
+  }
+
+  /** What is done is no longer spent from, whatever becomes of the message. */
+  #tell(lease: Lease | undefined, done: boolean, fate: "arrives" | "late" | "lost"): void {
     if (lease === undefined) return;
     lease.isOver = done;
     const report = { leaseId: lease.wish.leaseId, used: lease.used, done };
@@ -185,9 +200,15 @@ export class WindowHistory {
   }
 }
 
-/** Tokens for waiting requests are timed by no clock: they come in time or not at all, whatever it shows. */
+/** Its time counts from before it was asked for, however late the answer. */
+function hear(lease: Lease, answer: RateAnswer, driftMs: number): void {
+  lease.tokens = answer.granted;
+  lease.untilMs = lease.askedAtMs + answer.validMs + driftOf(answer, lease.wish, driftMs);
+}
+
+/** Tokens for waiting requests are timed by no clock: until the last moment that timers leave, that moment included. */
 const driftOf = ({ granted }: RateAnswer, { waiting }: TokenWish, driftMs: number): number =>
-  granted <= waiting ? Math.min(driftMs, AT_ONCE_SLACK_MS) : driftMs;
+  granted <= waiting ? Math.min(driftMs, TIMERS_MS + 1) : driftMs;
 
 /** The most that was ever spent in `windowMs`, by looking at each interval that begins with a spend. */
 export function mostInAnyInterval(spends: readonly Spend[], windowMs: number): number {
