@@ -25,12 +25,12 @@ export function standingsOf(limits: readonly CompiledLimit[], facts: KeyFacts): 
   const standings: Standing[] = [];
   for (const limit of limits) {
     const choice = chooseKey(limit, facts);
-    if (choice === "skip") continue;
+    if (choice === undefined) continue;
     if (typeof choice === "object") {
       const isSignIn = choice.kind === "user" || choice.kind === "session";
       return refuse(isSignIn ? "unauthenticated" : "limit_key_missing", `limit ${limit.name}`);
     }
-    standings.push({ limit, key: choice.slice(1) });
+    standings.push({ limit, key: choice });
   }
   return ok(standings);
 }
@@ -39,25 +39,25 @@ export function standingsOf(limits: readonly CompiledLimit[], facts: KeyFacts): 
 const LOOKS_WRITTEN = /^%(?=(?:25)*7E)/;
 
 /**
- * `=` and the key, or what is missing of it where that is refused, or `skip`. One part is its own text, several are joined by `+`,
+ * The key, or what is missing of it where that is refused, or undefined where the limit is skipped for that. One part is its own text, several are joined by `+`,
  * each with `%` and `+` percent-encoded. A request that lacks a part counts by `~` and its address: a key that begins so by itself is
  * written `%7E…`, and one that begins with that `%257E…`, so that no two share a window.
  */
-function chooseKey({ parts, onMissingKey }: CompiledLimit, facts: KeyFacts): `=${string}` | "skip" | KeyPart {
+function chooseKey({ parts, onMissingKey }: CompiledLimit, facts: KeyFacts): string | KeyPart | undefined {
   const values: string[] = [];
   for (const part of parts) {
     const value = readPart(part, facts);
     if (value !== undefined && value !== "") values.push(value);
-    else if (onMissingKey === "skip") return "skip";
+    else if (onMissingKey === "skip") return undefined;
     else if (onMissingKey === "deny") return part;
-    else return `=~${networkOf(facts.clientIp)}`;
+    else return `~${networkOf(facts.clientIp)}`;
   }
   const [only = ""] = values;
   const key =
     values.length === 1
       ? only.replace(LOOKS_WRITTEN, "%25")
       : values.map((value) => value.replaceAll(/[%+]/g, encodeURIComponent)).join("+");
-  return key.startsWith("~") ? `=%7E${key.slice(1)}` : `=${key}`;
+  return key.startsWith("~") ? `%7E${key.slice(1)}` : key;
 }
 
 /** A key as an operator writes it: an IPv6 address, or its /64 however spelled, stands for the network that is counted. */
