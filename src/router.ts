@@ -29,6 +29,7 @@ import {
 import { getServices } from "./routes/discovery.ts";
 import { getHealth } from "./routes/health.ts";
 import { getLimitKey, getLimits, refundLimitKey, resetLimitKey } from "./routes/limits.ts";
+import { getHealthHistory } from "./routes/pool-health.ts";
 import { getSession, logout, postPreferences } from "./routes/session.ts";
 import { deleteSession, getSessionById, postSession } from "./routes/sessions.ts";
 import { getVersion } from "./routes/version.ts";
@@ -58,6 +59,7 @@ router
   .get("/api/super/audit", getAudit)
   .get("/api/super/audit/verify", verifyAudit)
   .post("/api/super/explain", explain)
+  .get("/api/super/health/:pool/history", getHealthHistory)
   .get("/api/super/limits", getLimits)
   .get("/api/super/limits/:policy/:key", getLimitKey)
   .delete("/api/super/limits/:policy/:key", resetLimitKey)

@@ -1,10 +1,10 @@
 // One per pool: decides round-robin and least-connections for every isolate, and knows what is in flight everywhere.
-// Tables: roster, cursor. Alarm: every TICK_MS while isolates or positions are out, lapses what is overdue and writes the books down.
-// RPC: lease (isolates: report, renew and lease in one call), status (operators). Never awaits, never writes a row per request.
+// Tables: roster, cursor, ejections. Alarm: every TICK_MS while isolates or positions are out, lapses what is overdue and writes the books down.
+// RPC: lease (isolates: report, renew and lease in one call); status, ejections (operators). Never awaits, never writes a row per request.
 
 import { DurableObject } from "cloudflare:workers";
 import { workerRegistryMigrations } from "../../migrations/worker-registry/index.ts";
-import type { LeaseCall, LeaseReply, RegistryStatus } from "../../src/contracts/registry.ts";
+import type { Ejection, LeaseCall, LeaseReply, RegistryStatus } from "../../src/contracts/registry.ts";
 import { answerLeaseCall } from "../../src/policies/balancing/answer-lease-call.ts";
 import { describeRegistry } from "../../src/policies/balancing/describe-registry.ts";
 import { storeLedger } from "../../src/policies/balancing/position-ledger.ts";
@@ -32,17 +32,18 @@ export class WorkerRegistry extends DurableObject<Env> {
     super(ctx, env);
     migrate(ctx.storage, workerRegistryMigrations);
     this.#tables = new WorkerRegistryTables(ctx.storage.sql);
-    this.#books = openBooks(this.#tables.findRoster(), this.#tables.findCursor());
+    this.#books = openBooks(this.#tables.findRoster(), this.#tables.findCursor(), this.#tables.findEjections());
   }
 
   /** Books an isolate's report and leases what it asks for; the reply leaves only after what it rests on is durable (output gate). */
   lease(call: LeaseCall): LeaseReply {
     const nowMs = Date.now();
-    const { roster, ledger } = this.#books;
+    const { roster, ledger, health } = this.#books;
     const { mark } = ledger;
     const reply = answerLeaseCall(this.#books, call, nowMs);
     if (this.#books.roster !== undefined && this.#books.roster !== roster) this.#tables.saveRoster(this.#books.roster);
     if (ledger.mark !== mark) this.#saveCursor();
+    for (const ejection of health.unsaved.splice(0)) this.#tables.saveEjection(ejection);
     if (reply.kind === "leased") this.#arm(nowMs);
     return reply;
   }
@@ -51,6 +52,11 @@ export class WorkerRegistry extends DurableObject<Env> {
     const nowMs = Date.now();
     lapseOverdue(this.#books, nowMs);
     return describeRegistry(this.#pool(), this.#books, nowMs);
+  }
+
+  /** The newest first. */
+  ejections(): Ejection[] {
+    return this.#tables.listEjections();
   }
 
   override async alarm(): Promise<void> {

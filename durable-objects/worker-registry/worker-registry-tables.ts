@@ -1,10 +1,11 @@
-// All SQL of the WorkerRegistry object: one row of roster, one row of cursor. Called by the object only.
+// All SQL of the WorkerRegistry object: one row of roster, one row of cursor, the latest ejections. Called by the object only.
 
-import type { RosterInstance } from "../../src/contracts/registry.ts";
+import type { Ejection, RosterInstance } from "../../src/contracts/registry.ts";
 import type { FreePositions } from "../../src/policies/balancing/free-positions.ts";
 import type { StoredCursor, StoredRoster } from "../../src/policies/balancing/registry-books.ts";
 
 type RosterRow = { version: number; config_version: number; deployed_at: number; strategy: string; instances: string };
+type EjectionRow = { instance_id: string; times: number; at: number; until: number };
 type CursorRow = {
   epoch: number;
   mark: number;
@@ -15,6 +16,9 @@ type CursorRow = {
   used: number;
   uncounted: number;
 };
+
+/** Ejections kept. */
+const HISTORY_MAX = 1_000;
 
 export class WorkerRegistryTables {
   readonly #sql: SqlStorage;
@@ -39,6 +43,32 @@ export class WorkerRegistryTables {
       strategy,
       JSON.stringify(instances),
     );
+  }
+
+  /** The latest of each instance. */
+  findEjections(): Ejection[] {
+    return this.#sql
+      .exec<EjectionRow>("SELECT * FROM ejections WHERE id IN (SELECT max(id) FROM ejections GROUP BY instance_id)")
+      .toArray()
+      .map(toEjection);
+  }
+
+  /** The newest first. */
+  listEjections(): Ejection[] {
+    return this.#sql.exec<EjectionRow>("SELECT * FROM ejections ORDER BY id DESC").toArray().map(toEjection);
+  }
+
+  saveEjection({ instanceId, times, atMs, untilMs }: Ejection): void {
+    const { id } = this.#sql
+      .exec<{ id: number }>(
+        "INSERT INTO ejections (instance_id, times, at, until) VALUES (?, ?, ?, ?) RETURNING id",
+        instanceId,
+        times,
+        atMs,
+        untilMs,
+      )
+      .one();
+    this.#sql.exec("DELETE FROM ejections WHERE id <= ?", id - HISTORY_MAX);
   }
 
   findCursor(): StoredCursor | undefined {
@@ -70,6 +100,13 @@ const toRoster = (row: RosterRow): StoredRoster => ({
   deployedAt: row.deployed_at,
   strategy: row.strategy === "least-connections" ? "least-connections" : "round-robin",
   instances: JSON.parse(row.instances) as RosterInstance[],
+});
+
+const toEjection = ({ instance_id, times, at, until }: EjectionRow): Ejection => ({
+  instanceId: instance_id,
+  times,
+  atMs: at,
+  untilMs: until,
 });
 
 const toCursor = ({ uncounted, free, parked, ...row }: CursorRow): StoredCursor => ({

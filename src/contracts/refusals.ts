@@ -51,6 +51,7 @@ const REFUSALS = {
   no_route: [404, "No route matches"],
   not_found: [404, "There is nothing here"],
   unknown_limit: [404, "There is no such limit"],
+  unknown_pool: [404, "There is no such pool"],
   unknown_session: [404, "There is no such session"],
   session_expired: [404, "The session has expired"],
   session_revoked: [404, "The session was revoked"],

@@ -27,6 +27,17 @@ export type PositionRange = {
 /** What an isolate did with a range: `used` positions from its start, and whether it gives the rest back. */
 export type RangeReport = PositionRange & { readonly used: number; readonly done: boolean };
 
+/**
+ * What became of requests on one instance: `answered` with anything but a 5xx, `failed` with one or by throwing, and how many of those
+ * failed last, with no answer after them.
+ */
+export type Outcome = {
+  readonly instanceId: string;
+  readonly answered: number;
+  readonly failed: number;
+  readonly failedLast: number;
+};
+
 export type LeaseCall = {
   readonly isolateId: string;
   /** Counts up with every call of this isolate: the same id again gets the same reply, an older one no new positions. */
@@ -37,6 +48,9 @@ export type LeaseCall = {
   readonly reports: readonly RangeReport[];
   /** This isolate's own in-flight requests, absolute and whole: a lost or repeated report changes nothing. Instances at 0 are left out. */
   readonly inFlight: readonly (readonly [instanceId: string, requests: number])[];
+  /** Since the reply to call `since` of this isolate, 0 before the first; instances without any are left out. */
+  readonly outcomes: readonly Outcome[];
+  readonly since: number;
   /** WebSockets passed through since the last answered report: their end is never seen. */
   readonly uncounted: number;
   /** Positions wanted now, 0 to POSITIONS_MAX (round-robin). */
@@ -56,6 +70,8 @@ export type LeaseReply =
       readonly pick?: string;
       /** In-flight of all other isolates per instance; instances at 0 are left out. */
       readonly others: readonly (readonly [instanceId: string, requests: number])[];
+      /** Instances nobody is to be sent to while there is another, and for how long, counted from before the call was made. */
+      readonly out: readonly (readonly [instanceId: string, forMs: number])[];
       readonly renewAfterMs: number;
     }
   /** The registry does not know this roster: call again with it. */
@@ -91,4 +107,14 @@ export type RegistryStatus = {
   readonly inFlight: { readonly [instanceId: string]: number };
   readonly uncounted: number;
   readonly instances: readonly RosterInstance[];
+  /** Instances that are out for the whole fleet, in the roster's order. */
+  readonly ejected: readonly { readonly instanceId: string; readonly times: number; readonly forMs: number }[];
+};
+
+/** An instance put out for the whole fleet because requests failed on it; `times` in a row. Epoch ms. */
+export type Ejection = {
+  readonly instanceId: string;
+  readonly times: number;
+  readonly atMs: number;
+  readonly untilMs: number;
 };

@@ -13,8 +13,8 @@ export const getWorkers = async (request: IRequestStrict, env: Env, ctx: Executi
   const statuses = await readStatuses(env, pools);
   const listed = pools.map(({ name, strategy, exposed, discovered, instances }, i) => {
     const status = statuses[i];
-    const inFlight = status !== undefined && "inFlight" in status ? status.inFlight : undefined;
-    return { name, strategy, exposed, discovered, instances: instances.map((one) => listInstance(one, inFlight)) };
+    const known = status !== undefined && "inFlight" in status ? status : undefined;
+    return { name, strategy, exposed, discovered, instances: instances.map((one) => listInstance(one, known)) };
   });
   return reply(request, ok({ pools: listed }));
 };

@@ -44,7 +44,7 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
     const waitMs = tryWaitMs({ remainingMs, tryTimeoutMs: route.tryTimeoutMs, moreTries: sent + 1 < triesMax });
     try {
       const response = await send({ parcel, scope, instance: selection.instance, nowMs, waitMs, lost: hold.release });
-      leases.succeeded(selection);
+      leases.answered(selection, response.status);
       return { ok: true, response, route, hold };
     } catch (error) {
       hold.release(scope.ctx);

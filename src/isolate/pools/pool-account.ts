@@ -28,6 +28,8 @@ export class PoolAccount {
   #recentRequests = 0;
   #recentAtMs = NEVER;
   #callId = 0;
+  /** The latest call that was answered. */
+  #heardCallId = 0;
   #hasReportedLoad = false;
 
   constructor(isolateId: string) {
@@ -76,6 +78,8 @@ export class PoolAccount {
       rosterKey: { configVersion, deployedAt },
       reports: this.ranges.reports(),
       inFlight: this.slots.inFlight(),
+      outcomes: this.slots.outcomes(),
+      since: this.#heardCallId,
       uncounted: this.uncounted,
       want: this.#positionsWanted(avoid.length),
       pick,
@@ -87,6 +91,9 @@ export class PoolAccount {
     this.ranges.acknowledge(call.reports);
     if (reply.range !== undefined) this.ranges.accept(reply.range, askedAtMs);
     this.uncounted -= call.uncounted;
+    this.slots.acknowledge(call.outcomes);
+    this.slots.eject(reply.out, askedAtMs);
+    this.#heardCallId = call.callId;
     // A pick is counted there at once, so it too must be reported gone when it is.
     this.#hasReportedLoad = call.inFlight.length > 0 || reply.pick !== undefined;
     this.slots.hear(reply.others);
@@ -94,7 +101,13 @@ export class PoolAccount {
   }
 
   hasNews(): boolean {
-    return this.uncounted > 0 || this.#hasReportedLoad || this.slots.isBusy() || this.ranges.hasNews();
+    return (
+      this.uncounted > 0 ||
+      this.#hasReportedLoad ||
+      this.slots.isBusy() ||
+      this.slots.hasFailed() ||
+      this.ranges.hasNews()
+    );
   }
 
   /** For a clock that stepped back to `nowMs`: positions go back, since their end is not known any more. */

@@ -11,7 +11,7 @@ import type { Lifetime } from "../lifetime.ts";
 import { PoolAccount } from "./pool-account.ts";
 import { type Landing, type Lease, PoolLine } from "./pool-line.ts";
 import { PoolReports } from "./pool-reports.ts";
-import { failSlot, type PoolSlot, restoreSlot } from "./pool-slots.ts";
+import { answerSlot, failSlot, type PoolSlot } from "./pool-slots.ts";
 
 /** `nowMs`: the isolate's clock, epoch ms. `tried`: instances this request has failed on already. */
 export type SelectScope = {
@@ -113,8 +113,8 @@ export class PoolLeases {
     failSlot(slot, nowMs);
   }
 
-  succeeded({ slot }: Selection): void {
-    if (slot.failures !== 0) restoreSlot(slot);
+  answered({ slot }: Selection, status: number): void {
+    answerSlot(slot, status);
   }
 
   /** A WebSocket passed through is told apart from what is in flight, for its end will not be seen. */

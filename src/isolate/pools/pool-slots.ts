@@ -2,11 +2,13 @@
 // Slots outlive a change of the roster by instance id, so a request ends on the slot it began on.
 // PoolAccount keeps them, PoolLeases chooses among them and counts on them.
 
+import type { Outcome } from "../../contracts/registry.ts";
 import { afterFailure } from "../../policies/balancing/instance-availability.ts";
 import { hotThreshold, type SnapshotLoad } from "../../policies/balancing/pick-by-snapshot.ts";
+import { OutcomeCount } from "../../policies/health/outcomes.ts";
 import type { CompiledInstance } from "../../policies/routing/compiled-config.ts";
 
-export type PoolSlot = { -readonly [K in keyof SnapshotLoad]: SnapshotLoad[K] };
+export type PoolSlot = { -readonly [K in keyof SnapshotLoad]: SnapshotLoad[K] } & { readonly outcomes: OutcomeCount };
 
 export class PoolSlots {
   #slots: readonly PoolSlot[] = [];
@@ -56,20 +58,44 @@ export class PoolSlots {
     for (const slot of this.#slots) slot.hot = slot.inFlight + slot.others > hotAbove;
   }
 
+  /** What became of requests since the registry last answered; instances without any are left out. */
+  outcomes(): Outcome[] {
+    return this.#slots.flatMap(({ instance, outcomes }) => (outcomes.isEmpty ? [] : [outcomes.tell(instance.id)]));
+  }
+
+  hasFailed(): boolean {
+    return this.#slots.some(({ outcomes }) => outcomes.hasFailed);
+  }
+
+  /** The registry has heard these. */
+  acknowledge(heard: readonly Outcome[]): void {
+    for (const outcome of heard) this.find(outcome.instanceId)?.outcomes.forget(outcome);
+  }
+
+  /** Takes in who is out for the whole fleet, counted from `askedAtMs`. */
+  eject(out: readonly (readonly [instanceId: string, forMs: number])[], askedAtMs: number): void {
+    const forMsOf = new Map(out);
+    for (const slot of this.#slots) slot.ejectedUntilMs = askedAtMs + (forMsOf.get(slot.instance.id) ?? 0);
+  }
+
   /** Ids of the instances passed over at `nowMs`. */
   skipped(nowMs: number): string[] {
     return this.#slots.flatMap(({ instance, outUntilMs }) => (outUntilMs > nowMs ? [instance.id] : []));
   }
 }
 
-export const failSlot = (slot: PoolSlot, nowMs: number): void => {
+export function failSlot(slot: PoolSlot, nowMs: number): void {
+  slot.outcomes.fail();
   Object.assign(slot, afterFailure(slot, nowMs));
-};
+}
 
-export const restoreSlot = (slot: PoolSlot): void => {
+/** A 5xx is an answer: it goes to the client, and counts against the instance's health. */
+export function answerSlot(slot: PoolSlot, status: number): void {
+  if (status >= 500) slot.outcomes.fail();
+  else slot.outcomes.answer();
   slot.failures = 0;
   slot.outUntilMs = 0;
-};
+}
 
 const openSlot = (instance: CompiledInstance): PoolSlot => ({
   instance,
@@ -79,4 +105,6 @@ const openSlot = (instance: CompiledInstance): PoolSlot => ({
   hot: false,
   failures: 0,
   outUntilMs: 0,
+  ejectedUntilMs: 0,
+  outcomes: new OutcomeCount(),
 });

@@ -1,6 +1,7 @@
 // The registry's whole answer to an isolate: books its report, then decides what to lease. Called by the WorkerRegistry object.
 
 import type { LeaseCall, LeaseReply } from "../../contracts/registry.ts";
+import { hearOutcomes, keepOnly, outNow } from "../health/ejections.ts";
 import { countPick, hearIsolate, orderOf, othersThan, rememberReply } from "./fleet-load.ts";
 import { issueRange, usePosition } from "./issue-positions.ts";
 import { type LeaseTiming, leaseTiming } from "./lease-timing.ts";
@@ -28,11 +29,12 @@ export function answerLeaseCall(books: RegistryBooks, call: LeaseCall, nowMs: nu
   const order = orderOf(books.fleet, call);
   if (order.kind === "repeated") return order.reply;
   const isNew = order.kind === "new";
-  if (isNew) hear(books, call, nowMs);
+  if (isNew) hear(books, { call, roster, nowMs });
   const timing = leaseTiming(books.fleet.isolates.size);
   settle(books, { call, roster, nowMs, timing });
   lapseOverdue(books, nowMs);
-  return isNew ? grant(books, { call, roster, nowMs, timing }) : leased(books, call, timing);
+  const visit = { call, roster, nowMs, timing };
+  return isNew ? grant(books, visit) : leased(books, visit);
 }
 
 /** The roster in force when the call is under it, else what to answer. A later roster comes into force here. */
@@ -47,12 +49,14 @@ function judgeRoster(
   if (roster === undefined || compareRosterKeys(roster, rosterKey) !== 0) return { kind: "roster_wanted" };
   const isMoved = current === undefined || !isSameOrder(roster, current);
   if (isMoved) voidPositions(books.ledger);
+  keepOnly(books.health, roster.instances);
   books.roster = { ...roster, version: (current?.version ?? 0) + Number(isMoved) };
   return books.roster;
 }
 
-function hear(books: RegistryBooks, call: LeaseCall, nowMs: number): void {
-  hearIsolate(books.fleet, call, nowMs);
+function hear(books: RegistryBooks, { call, roster, nowMs }: Omit<Visit, "timing">): void {
+  const outcomes = hearIsolate(books.fleet, call, nowMs);
+  hearOutcomes(books.health, outcomes, { instances: roster.instances, nowMs });
   books.uncounted += Math.max(0, call.uncounted);
 }
 
@@ -70,7 +74,7 @@ function grant(books: RegistryBooks, visit: Visit): LeaseReply {
   const { call, timing } = visit;
   const range = call.want > 0 ? issue(books, visit) : undefined;
   // Read before the pick is counted: that one is this isolate's own.
-  const plain = leased(books, call, timing);
+  const plain = leased(books, visit);
   const pick = call.pick ? decide(books, visit) : undefined;
   const reply = {
     ...plain,
@@ -81,8 +85,16 @@ function grant(books: RegistryBooks, visit: Visit): LeaseReply {
   return reply;
 }
 
-const leased = ({ fleet }: RegistryBooks, { isolateId }: LeaseCall, { renewAfterMs }: LeaseTiming) =>
-  ({ kind: "leased", others: othersThan(fleet, isolateId), renewAfterMs }) as const;
+const leased = (
+  { fleet, health }: RegistryBooks,
+  { call: { isolateId }, roster, nowMs, timing: { renewAfterMs } }: Visit,
+) =>
+  ({
+    kind: "leased",
+    others: othersThan(fleet, isolateId),
+    out: outNow(health, roster.instances, nowMs),
+    renewAfterMs,
+  }) as const;
 
 function issue(books: RegistryBooks, { call, roster, nowMs, timing }: Visit) {
   reserve(books);
@@ -96,9 +108,10 @@ function issue(books: RegistryBooks, { call, roster, nowMs, timing }: Visit) {
   });
 }
 
-function decide(books: RegistryBooks, { call, roster }: Visit): string | undefined {
+function decide(books: RegistryBooks, { call, roster, nowMs }: Visit): string | undefined {
   reserve(books);
-  const { avoid, isolateId } = call;
+  const { isolateId } = call;
+  const avoid = [...call.avoid, ...outNow(books.health, roster.instances, nowMs).map(([id]) => id)];
   const start = usePosition(books.ledger);
   const picked = pickLeastConnections({ instances: roster.instances, inFlight: books.fleet.totals, avoid, start });
   if (picked !== undefined) countPick(books.fleet, isolateId, picked);

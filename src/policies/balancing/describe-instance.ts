@@ -1,6 +1,6 @@
 // An instance as operators and registries see it: where it leads, without anything secret. Used for rosters and the admin's listings.
 
-import type { Roster } from "../../contracts/registry.ts";
+import type { RegistryStatus, Roster } from "../../contracts/registry.ts";
 import type { CompiledInstance, CompiledPool, Target } from "../routing/compiled-config.ts";
 
 /** Rosters are stored whole in one row, a thousand instances too. */
@@ -24,7 +24,7 @@ export const rosterOf = (pool: CompiledPool, configVersion: number, deployedAt: 
   })),
 });
 
-/** GET /admin/workers, one row (L69). Nobody probes yet, so all that can be said of an instance is that it is registered. */
+/** GET /admin/workers, one row (L69). `ejected`: put out for the whole fleet, as requests failed on it. */
 export type InstanceListing = {
   readonly id: string;
   readonly name?: string;
@@ -33,15 +33,14 @@ export type InstanceListing = {
   readonly region?: string;
   readonly type?: string;
   readonly features: readonly string[];
-  readonly status: "registered";
+  readonly status: "registered" | "ejected";
   /** Over the whole fleet; null when the pool's registry did not answer. */
   readonly inFlight: number | null;
 };
 
-export const listInstance = (
-  instance: CompiledInstance,
-  inFlight: { readonly [id: string]: number } | undefined,
-): InstanceListing => ({
+type KnownOfPool = Pick<RegistryStatus, "inFlight" | "ejected">;
+
+export const listInstance = (instance: CompiledInstance, known: KnownOfPool | undefined): InstanceListing => ({
   id: instance.id,
   ...(instance.name !== undefined && { name: instance.name }),
   target: describeTarget(instance.target),
@@ -49,7 +48,10 @@ export const listInstance = (
   ...(instance.region !== undefined && { region: instance.region }),
   ...(instance.type !== undefined && { type: instance.type }),
   features: instance.features,
-  status: "registered",
-  // Own keys only: an instance may be called "constructor".
-  inFlight: inFlight === undefined ? null : Object.hasOwn(inFlight, instance.id) ? (inFlight[instance.id] ?? 0) : 0,
+  status: known?.ejected.some(({ instanceId }) => instanceId === instance.id) === true ? "ejected" : "registered",
+  inFlight: known === undefined ? null : inFlightOf(known, instance.id),
 });
+
+/** Own keys only: an instance may be called "constructor". */
+const inFlightOf = ({ inFlight }: KnownOfPool, id: string): number =>
+  Object.hasOwn(inFlight, id) ? (inFlight[id] ?? 0) : 0;

@@ -1,13 +1,14 @@
 // A pool's registry as operators see it: GET /balancer/status. Reads the books, changes nothing.
 
 import { type RegistryStatus, STATUS_ENTRIES_MAX } from "../../contracts/registry.ts";
+import { outNow } from "../health/ejections.ts";
 import { leaseTiming } from "./lease-timing.ts";
 import type { PositionLedger } from "./position-ledger.ts";
 import type { RegistryBooks } from "./registry-books.ts";
 
 export function describeRegistry(
   pool: string,
-  { roster, ledger, fleet, uncounted }: RegistryBooks,
+  { roster, ledger, fleet, health, uncounted }: RegistryBooks,
   nowMs: number,
 ): RegistryStatus {
   const isolates = [...fleet.isolates];
@@ -33,6 +34,11 @@ export function describeRegistry(
     inFlight: Object.fromEntries(fleet.totals),
     uncounted,
     instances: roster?.instances ?? [],
+    ejected: outNow(health, roster?.instances ?? [], nowMs).map(([instanceId, forMs]) => ({
+      instanceId,
+      times: health.ejections.get(instanceId)?.times ?? 0,
+      forMs,
+    })),
   };
 }
 

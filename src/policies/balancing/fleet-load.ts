@@ -1,7 +1,8 @@
 // What every isolate has in flight, as each last reported it, and the sums. Soft state: after a restart the next reports bring it back.
 // Plain data, changed in place by the registry.
 
-import type { LeaseCall, LeaseReply } from "../../contracts/registry.ts";
+import type { LeaseCall, LeaseReply, Outcome } from "../../contracts/registry.ts";
+import { newOutcomes, type Told } from "../health/outcomes.ts";
 
 /** Beyond this the isolate heard of longest ago is forgotten. */
 export const ISOLATES_MAX = 10_000;
@@ -12,6 +13,7 @@ type IsolateLoad = {
   /** Sent again to the same call. */
   lastReply: LeaseReply | undefined;
   readonly inFlight: Map<string, number>;
+  readonly told: Told;
 };
 
 export type FleetLoad = {
@@ -39,17 +41,21 @@ export function orderOf(fleet: FleetLoad, call: Pick<LeaseCall, "isolateId" | "c
     : { kind: "overtaken" };
 }
 
-/** Puts this report in the place of the isolate's last one. */
+/** Puts this report in the place of the isolate's last one. Returns what has become of requests since. */
 export function hearIsolate(
   fleet: FleetLoad,
-  call: Pick<LeaseCall, "isolateId" | "callId" | "inFlight">,
+  call: Pick<LeaseCall, "isolateId" | "callId" | "inFlight" | "outcomes" | "since">,
   nowMs: number,
-): void {
+): Outcome[] {
+  const news = newOutcomes(call, fleet.isolates.get(call.isolateId)?.told);
   forgetIsolate(fleet, call.isolateId);
   const inFlight = new Map(call.inFlight.filter(([, requests]) => requests > 0));
   for (const [id, requests] of inFlight) addTotal(fleet, id, requests);
-  fleet.isolates.set(call.isolateId, { lastSeenMs: nowMs, lastCallId: call.callId, lastReply: undefined, inFlight });
+  const { callId: lastCallId, since, outcomes } = call;
+  const told = { since, outcomes };
+  fleet.isolates.set(call.isolateId, { lastSeenMs: nowMs, lastCallId, lastReply: undefined, inFlight, told });
   if (fleet.isolates.size > ISOLATES_MAX) forgetIsolate(fleet, oldestOf(fleet));
+  return news;
 }
 
 export function rememberReply(fleet: FleetLoad, isolateId: string, reply: LeaseReply): void {

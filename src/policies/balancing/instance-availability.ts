@@ -9,8 +9,10 @@ export type Availability = {
   readonly instance: CompiledInstance;
   /** Failures in a row, those while it was out not counted. */
   readonly failures: number;
-  /** Epoch ms until which the instance is passed over. */
+  /** Epoch ms until which the instance is passed over here. */
   readonly outUntilMs: number;
+  /** Epoch ms until which the registry has put it out for all isolates. */
+  readonly ejectedUntilMs: number;
 };
 
 /** `outAfterMs`: instances out until after this time are passed over; Infinity passes over none. */
@@ -32,7 +34,7 @@ export function barringAt(
 }
 
 export function isBarred(instance: Availability, { tried, outAfterMs }: Barring): boolean {
-  if (instance.outUntilMs > outAfterMs) return true;
+  if (instance.outUntilMs > outAfterMs || instance.ejectedUntilMs > outAfterMs) return true;
   return tried.length > 0 && tried.some(({ id }) => id === instance.instance.id);
 }
 

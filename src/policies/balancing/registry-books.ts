@@ -1,7 +1,8 @@
 // Everything a pool's registry knows: its roster, its positions, its isolates. Plain data, changed in place.
 // The object keeps it in memory and writes down what must survive; a simulator runs the same.
 
-import type { Roster } from "../../contracts/registry.ts";
+import type { Ejection, Roster } from "../../contracts/registry.ts";
+import { type EjectionBook, openEjections } from "../health/ejections.ts";
 import { emptyFleet, type FleetLoad, lapseIsolates } from "./fleet-load.ts";
 import { leaseTiming } from "./lease-timing.ts";
 import { lapseRanges, openLedger, type PositionLedger, park, type StoredLedger } from "./position-ledger.ts";
@@ -15,15 +16,21 @@ export type RegistryBooks = {
   roster: StoredRoster | undefined;
   readonly ledger: PositionLedger;
   readonly fleet: FleetLoad;
+  readonly health: EjectionBook;
   /** WebSockets passed through: a sum over all time. */
   uncounted: number;
 };
 
 /** As the object finds them when it starts. */
-export const openBooks = (roster: StoredRoster | undefined, cursor: StoredCursor | undefined): RegistryBooks => ({
+export const openBooks = (
+  roster: StoredRoster | undefined,
+  cursor: StoredCursor | undefined,
+  ejections: readonly Ejection[] = [],
+): RegistryBooks => ({
   roster,
   ledger: openLedger(cursor?.ledger),
   fleet: emptyFleet(),
+  health: openEjections(ejections),
   uncounted: cursor?.uncounted ?? 0,
 });
 

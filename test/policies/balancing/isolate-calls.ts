@@ -18,6 +18,8 @@ export const callUnder = (
   rosterKey: { configVersion: roster.configVersion, deployedAt: roster.deployedAt },
   reports: [],
   inFlight: [],
+  outcomes: [],
+  since: 0,
   uncounted: 0,
   want: 0,
   pick: false,

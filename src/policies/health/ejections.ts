@@ -1,0 +1,80 @@
+// Which instances of a pool are out because requests fail on them, for the whole fleet at one time (outlier ejection, as in Envoy).
+// Plain data, changed in place; the clock comes in.
+
+import type { Ejection, Outcome } from "../../contracts/registry.ts";
+
+/** Answers of 5xx and throws in a row, wherever in the fleet. */
+export const FAILURES_IN_A_ROW = 5;
+const OUT_MS = 30_000;
+const OUT_MS_MAX = 300_000;
+/** Of the pool; the others have to do, however badly they do. */
+const OUT_SHARE_MAX = 0.5;
+/** An instance that has been in for so long without being put out begins anew. */
+const FORGIVEN_AFTER_MS = OUT_MS_MAX;
+
+export type EjectionBook = {
+  /** By instance, over all isolates. */
+  readonly failures: Map<string, number>;
+  /** The latest of each instance, over or not. */
+  readonly ejections: Map<string, Ejection>;
+  /** Not written down yet. */
+  readonly unsaved: Ejection[];
+};
+
+export const openEjections = (stored: readonly Ejection[]): EjectionBook => ({
+  failures: new Map(),
+  ejections: new Map(stored.map((one) => [one.instanceId, one])),
+  unsaved: [],
+});
+
+/** Counts what was seen, and puts out who has failed too often. */
+export function hearOutcomes(
+  book: EjectionBook,
+  outcomes: readonly Outcome[],
+  { instances, nowMs }: { readonly instances: readonly { readonly id: string }[]; readonly nowMs: number },
+): void {
+  for (const outcome of outcomes) {
+    const { instanceId } = outcome;
+    // What was under way when it was put out says nothing new.
+    if (isOut(book, instanceId, nowMs) || !instances.some(({ id }) => id === instanceId)) continue;
+    const failures = failuresAfter(book.failures.get(instanceId) ?? 0, outcome);
+    book.failures.set(instanceId, failures);
+    if (failures >= FAILURES_IN_A_ROW && hasRoom(book, instances, nowMs)) eject(book, instanceId, nowMs);
+  }
+}
+
+/** Who is out now, and for how much longer, ms. */
+export const outNow = (
+  { ejections }: EjectionBook,
+  instances: readonly { readonly id: string }[],
+  nowMs: number,
+): [instanceId: string, forMs: number][] =>
+  instances.flatMap(({ id }) => {
+    const forMs = (ejections.get(id)?.untilMs ?? nowMs) - nowMs;
+    return forMs > 0 ? [[id, forMs]] : [];
+  });
+
+/** Forgets instances the pool no longer has. */
+export function keepOnly({ failures, ejections }: EjectionBook, instances: readonly { readonly id: string }[]): void {
+  const ids = new Set(instances.map(({ id }) => id));
+  for (const book of [failures, ejections]) for (const id of book.keys()) if (!ids.has(id)) book.delete(id);
+}
+
+/** One answer that is none of those ends the row, wherever it was seen; only what failed after it counts on. */
+const failuresAfter = (before: number, { answered, failed, failedLast }: Outcome): number =>
+  answered > 0 ? failedLast : before + failed;
+
+function eject({ failures, ejections, unsaved }: EjectionBook, instanceId: string, nowMs: number): void {
+  const last = ejections.get(instanceId);
+  const times = last === undefined || nowMs - last.untilMs > FORGIVEN_AFTER_MS ? 1 : last.times + 1;
+  const ejection = { instanceId, times, atMs: nowMs, untilMs: nowMs + Math.min(OUT_MS_MAX, OUT_MS * times) };
+  ejections.set(instanceId, ejection);
+  failures.delete(instanceId);
+  unsaved.push(ejection);
+}
+
+const hasRoom = (book: EjectionBook, instances: readonly { readonly id: string }[], nowMs: number): boolean =>
+  outNow(book, instances, nowMs).length + 1 <= instances.length * OUT_SHARE_MAX;
+
+const isOut = ({ ejections }: EjectionBook, instanceId: string, nowMs: number): boolean =>
+  (ejections.get(instanceId)?.untilMs ?? nowMs) > nowMs;
