@@ -73,6 +73,8 @@ export type LeaseReply =
       /** Instances nobody is to be sent to while there is another, and for how long, counted from before the call was made. */
       readonly out: readonly (readonly [instanceId: string, forMs: number])[];
       readonly renewAfterMs: number;
+      /** That serve this pool just now. */
+      readonly isolates: number;
     }
   /** The registry does not know this roster: call again with it. */
   | { readonly kind: "roster_wanted" }

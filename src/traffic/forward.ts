@@ -5,10 +5,11 @@ import { DeadlineExceeded } from "../deadline.ts";
 import { poolLeases, type Selection } from "../isolate/pools/pool-leases.ts";
 import { log } from "../log.ts";
 import { tryWaitMs } from "../policies/forwarding/resend.ts";
-import type { CompiledInstance, CompiledPool, CompiledRoute } from "../policies/routing/compiled-config.ts";
+import type { CompiledPool, CompiledRoute } from "../policies/routing/compiled-config.ts";
 import type { Decision } from "./handle.ts";
 import { Hold } from "./hold.ts";
 import { BodyOverrun, BrokenBody, packParcel } from "./parcel.ts";
+import { Tries } from "./retry.ts";
 import type { Scope } from "./scope.ts";
 import { select } from "./select.ts";
 import { ApiKeyUnset, send } from "./send.ts";
@@ -28,42 +29,50 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
   const parcel = packed instanceof Promise ? await packed : packed;
   if (!parcel.ok) return parcel;
   const leases = poolLeases(scope.env, config, route.pool, scope.deployment.deployedAt);
-  const triesMax = parcel.resendable ? route.attemptsMax : 1;
-  const tried: CompiledInstance[] = [];
   // The client's upload is over, so from here on it is the instances that are waited for.
-  const deadlineAtMs = Date.now() + route.timeoutMs;
+  const tries = new Tries(route, leases, parcel.resendable);
   let refusal = noneToTry(route.pool);
-  for (let sent = 0; sent < triesMax; ) {
+  for (;;) {
     const nowMs = Date.now();
-    const remainingMs = deadlineAtMs - nowMs;
+    const remainingMs = tries.deadlineAtMs - nowMs;
     if (remainingMs <= 0) return refusal;
-    const selected = select(scope, { leases, tried, nowMs }, trail);
+    const selected = select(scope, { leases, tried: tries.tried, nowMs }, trail);
     const selection = selected instanceof Promise ? await selected : selected;
     if (selection === undefined) return refusal;
+    const { instance } = selection;
     const hold = new Hold(leases, selection);
-    const waitMs = tryWaitMs({ remainingMs, tryTimeoutMs: route.tryTimeoutMs, moreTries: sent + 1 < triesMax });
+    const waitMs = tryWaitMs({ remainingMs, tryTimeoutMs: route.tryTimeoutMs, moreTries: tries.hasMore });
+    let pauseMs: number | undefined;
     try {
-      const response = await send({ parcel, scope, instance: selection.instance, nowMs, waitMs, lost: hold.release });
+      const response = await send({ parcel, scope, instance, nowMs, waitMs, lost: hold.release });
       leases.answered(selection, response.status);
-      return { ok: true, response, route, hold };
+      pauseMs = tries.pauseAfterAnswer(instance, response);
+      if (pauseMs === undefined) return { ok: true, response, route, hold };
+      hold.release(scope.ctx);
+      response.body?.cancel().catch(nothing);
+      noteFailure(`status ${response.status}`, selection, trail);
+      refusal = failed(route.pool, false);
     } catch (error) {
       hold.release(scope.ctx);
       if (error instanceof BrokenBody) return refuse(error instanceof BodyOverrun ? "body_too_large" : "body_broken");
       if (error instanceof DeadlineExceeded && parcel.upload?.awaitsClient === true) return refuse("body_timeout");
       noteFailure(error, selection, trail);
-      tried.push(selection.instance);
       // Nothing was sent, so the next instance is no second try, nor is this one's health in question.
       if (error instanceof ApiKeyUnset) {
+        tries.skip(instance);
         refusal = refuse("api_key_unset");
         continue;
       }
       leases.failed(selection, Date.now());
       refusal = failed(route.pool, error instanceof DeadlineExceeded);
-      sent++;
+      pauseMs = tries.pauseAfterFailure(instance);
+      if (pauseMs === undefined) return refusal;
     }
+    if (pauseMs > 0) await scheduler.wait(pauseMs);
   }
-  return refusal;
 }
+
+const nothing = (): void => undefined;
 
 /** The words are document 001's (R21). */
 function noteFailure(error: unknown, { instance }: Selection, trail: Trail): void {

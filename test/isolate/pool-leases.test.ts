@@ -6,9 +6,10 @@ import type { LeaseCall, LeaseReply } from "../../src/contracts/registry.ts";
 import { PoolLeases, type Selection } from "../../src/isolate/pools/pool-leases.ts";
 import { callRegistry } from "../../src/objects.ts";
 import { answerLeaseCall } from "../../src/policies/balancing/answer-lease-call.ts";
+import { rosterOf } from "../../src/policies/balancing/describe-instance.ts";
 import { openBooks } from "../../src/policies/balancing/registry-books.ts";
 import type { CompiledInstance, CompiledPool } from "../../src/policies/routing/compiled-config.ts";
-import { poolOf } from "../policies/balancing/isolate-calls.ts";
+import { callUnder, poolOf } from "../policies/balancing/isolate-calls.ts";
 
 const IDS = ["a", "b", "c", "d"];
 
@@ -477,8 +478,101 @@ describe("instances", () => {
     for (const selection of selections) one.leases.failed(selection, clock.nowMs);
     const served = await Promise.all(Array.from({ length: 8 }, () => one.serve()));
     expect(new Set(served)).toEqual(new Set(IDS));
-    for (const selection of selections) if (selection.instance.id === "b") one.leases.succeeded(selection);
+    for (const selection of selections) if (selection.instance.id === "b") one.leases.answered(selection, 200);
     expect(await Promise.all([one.serve(), one.serve()])).toEqual(["b", "b"]);
+  });
+});
+
+describe("instances put out for the whole fleet", () => {
+  /** A registry in memory that knows the pool, and a way to tell it of failures as another isolate would. */
+  async function fleet(pool = poolOf("api", IDS)) {
+    const clock = { nowMs: 1_000_000 };
+    const registry = registryOn(clock);
+    const open = () => isolate({ ...registry, clock, pool });
+    await open().serve();
+    let callId = 0;
+    const eject = (instanceId: string) => {
+      const outcomes = [{ instanceId, answered: 0, failed: 5, failedLast: 5 }];
+      const roster = rosterOf(pool, 1, 0);
+      return registry.lease(callUnder(roster, { isolateId: "other", since: callId, callId: ++callId, outcomes }));
+    };
+    return { clock, registry, open, eject };
+  }
+
+  it.each([poolOf("api", IDS), leastConnections])(
+    "are passed over from the first request on, until their time is over ($strategy)",
+    async (pool) => {
+      const { clock, open, eject } = await fleet(pool);
+      await eject("b");
+      const one = open();
+      const serve = async (count: number) => {
+        const served = new Set<string>();
+        for (let i = 0; i < count; i++) {
+          clock.nowMs += 300;
+          served.add(await one.serve());
+        }
+        return served;
+      };
+      expect(await serve(60)).toEqual(new Set(["a", "c", "d"]));
+      clock.nowMs += 12_000;
+      expect(await serve(12)).toEqual(new Set(IDS));
+    },
+  );
+
+  it.each([
+    [500, 5, true],
+    [503, 5, true],
+    [500, 4, false],
+    [499, 5, false],
+    [404, 5, false],
+    [101, 5, false],
+  ])("answers of %i, %i of them in a row: put out for an isolate that saw none is %s", async (status, times, isOut) => {
+    const { clock, open } = await fleet();
+    const one = open();
+    const selection = await one.choose();
+    for (let i = 0; i < times; i++) one.leases.answered(selection, status);
+    clock.nowMs += 1_000;
+    await one.serve();
+    const other = open();
+    const served = new Set<string>();
+    for (let i = 0; i < 12; i++) {
+      clock.nowMs += 1_000;
+      served.add(await other.serve());
+    }
+    expect(served).toEqual(new Set(IDS.filter((id) => !isOut || id !== selection.instance.id)));
+  });
+
+  it("by failures of an isolate that has nothing else to do are told all the same", async () => {
+    const registry = await realRegistry();
+    const one = isolate(registry);
+    const selection = await one.choose();
+    for (let i = 0; i < 5; i++) one.leases.answered(selection, 500);
+    const ejected = async () => (await registry.status()).ejected.map(({ instanceId }) => instanceId);
+    await vi.waitFor(async () => expect(await ejected()).toEqual([selection.instance.id]), { timeout: 2_000 });
+  });
+
+  it("cost a lone request no second call, as those that failed here do not", async () => {
+    const { clock, registry, open, eject } = await fleet();
+    await eject("b");
+    await eject("c");
+    const one = open();
+    await one.serve();
+    for (let i = 0; i < 12; i++) {
+      clock.nowMs += 1_000;
+      const before = registry.calls.length;
+      await one.serve();
+      expect(registry.calls.length - before).toBe(1);
+    }
+  });
+
+  it("are passed over by an isolate that holds positions, once it was idle for a second", async () => {
+    const { clock, open, eject } = await fleet();
+    const idle = open();
+    for (let i = 0; i < 40; i++) await idle.serve();
+    await eject("b");
+    clock.nowMs += 1_000;
+    const served = await Promise.all(Array.from({ length: 8 }, () => idle.serve()));
+    expect(served).not.toContain("b");
   });
 });
 

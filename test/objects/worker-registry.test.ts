@@ -23,9 +23,9 @@ function open(known: Roster = roster) {
   const send = (call: LeaseCall): Promise<LeaseReply> => callRegistry(env, pool, (registry) => registry.lease(call));
   let callId = 0;
   const lease = async (isolateId: string, more: Partial<LeaseCall> = {}): Promise<Leased> => {
-    let reply = await send(callUnder(known, { isolateId, callId: ++callId, ...more }));
+    let reply = await send(callUnder(known, { isolateId, since: callId, callId: ++callId, ...more }));
     if (reply.kind === "roster_wanted") {
-      reply = await send(callUnder(known, { isolateId, callId: ++callId, roster: known, ...more }));
+      reply = await send(callUnder(known, { isolateId, since: callId, callId: ++callId, roster: known, ...more }));
     }
     if (reply.kind !== "leased") throw new Error(reply.kind);
     return reply;
@@ -207,6 +207,98 @@ describe("a later roster", () => {
     await evictDurableObject(stub);
     expect((await bring(4, {})).kind).toBe("leased");
     expect((await stub.status()).instances.map(({ id }) => id)).toEqual(["a", "e"]);
+  });
+});
+
+describe("an ejection", () => {
+  const failing = (times: number, instanceId = "a") => [{ instanceId, answered: 0, failed: times, failedLast: times }];
+
+  it("is told to every isolate that calls from then on, and to none once its time is over", async () => {
+    const { lease } = open();
+    for (const isolate of ["x", "y"]) expect((await lease(isolate)).out).toEqual([]);
+    expect((await lease("x", { outcomes: failing(4) })).out).toEqual([]);
+    expect((await lease("y", { outcomes: failing(1) })).out).toEqual([["a", 30_000]]);
+    vi.setSystemTime(START_MS + 29_999);
+    for (const isolate of ["x", "y", "new"]) expect((await lease(isolate)).out).toEqual([["a", 1]]);
+    vi.setSystemTime(START_MS + 30_000);
+    for (const isolate of ["x", "y", "new"]) expect((await lease(isolate)).out).toEqual([]);
+  });
+
+  it("survives an eviction of the object, and so does how often it was; failures that did not suffice are forgotten", async () => {
+    const { stub, lease } = open();
+    await lease("x", { outcomes: [...failing(5), ...failing(4, "b")] });
+    await evictDurableObject(stub);
+    vi.setSystemTime(START_MS + 10_000);
+    expect((await stub.status()).ejected).toEqual([{ instanceId: "a", times: 1, forMs: 20_000 }]);
+    expect((await lease("y", { outcomes: failing(1, "b") })).out).toEqual([["a", 20_000]]);
+    vi.setSystemTime(START_MS + 30_000);
+    await evictDurableObject(stub);
+    expect((await stub.status()).ejected).toEqual([]);
+    expect((await lease("y", { outcomes: failing(5) })).out).toEqual([["a", 60_000]]);
+  });
+
+  it("is passed over by the object's own pick, until its time", async () => {
+    const { lease } = open(leastConnections);
+    await lease("x", { outcomes: failing(5) });
+    const picks = async () => {
+      const picked = [];
+      for (let i = 0; i < 8; i++) picked.push((await lease(`p${i}`, { pick: true, inFlight: [] })).pick);
+      return new Set(picked);
+    };
+    expect(await picks()).toEqual(new Set(["b", "c", "d"]));
+    vi.setSystemTime(START_MS + 30_000);
+    expect(await picks()).toEqual(new Set(["a", "b", "c", "d"]));
+  });
+
+  it("is in the history, the newest first, also after an eviction; an instance that answered is not", async () => {
+    const { stub, lease } = open();
+    await lease("x", { outcomes: [...failing(5, "a"), { instanceId: "c", answered: 1, failed: 9, failedLast: 0 }] });
+    vi.setSystemTime(START_MS + 1_000);
+    await lease("x", { outcomes: failing(5, "b") });
+    vi.setSystemTime(START_MS + 30_000);
+    await lease("x", { outcomes: failing(5, "a") });
+    const history = [
+      { instanceId: "a", times: 2, atMs: START_MS + 30_000, untilMs: START_MS + 90_000 },
+      { instanceId: "b", times: 1, atMs: START_MS + 1_000, untilMs: START_MS + 31_000 },
+      { instanceId: "a", times: 1, atMs: START_MS, untilMs: START_MS + 30_000 },
+    ];
+    expect(await stub.ejections()).toEqual(history);
+    await evictDurableObject(stub);
+    expect(await stub.ejections()).toEqual(history);
+  });
+
+  it("is kept with the 999 before it, and those before them are not", async () => {
+    const { stub, lease } = open();
+    await lease("x");
+    for (let times = 1; times <= 1_003; times++) {
+      vi.setSystemTime(START_MS + times * 300_000);
+      await lease("x", { outcomes: failing(5) });
+    }
+    const history = await stub.ejections();
+    expect(history).toHaveLength(1_000);
+    expect([history.at(0)?.atMs, history.at(-1)?.atMs]).toEqual([START_MS + 1_003 * 300_000, START_MS + 4 * 300_000]);
+  });
+
+  it("ends when a later roster is without the instance, and that outlives an eviction", async () => {
+    const { stub, lease } = open();
+    await lease("x", { outcomes: failing(5) });
+    const bring = (configVersion: number, ids: readonly string[]) => {
+      const later = rosterOfIds(ids, { configVersion });
+      return stub.lease(callUnder(later, { isolateId: "y", callId: configVersion, roster: later }));
+    };
+    expect(await bring(2, ["b", "c"])).toMatchObject({ out: [] });
+    expect(await bring(3, ["a", "b", "c"])).toMatchObject({ out: [] });
+    await evictDurableObject(stub);
+    expect((await stub.status()).ejected).toEqual([]);
+  });
+
+  it("takes five failures, though an isolate whose reply was lost is silent for so long that it lapses, and tells them again", async () => {
+    const { stub, lease } = open();
+    await lease("x");
+    for (let told = 0; told < 2; told++) expect((await lease("x", { outcomes: failing(3), since: 7 })).out).toEqual([]);
+    vi.setSystemTime(START_MS + 20_000);
+    await runDurableObjectAlarm(stub);
+    expect((await lease("x", { outcomes: failing(3), since: 7 })).out).toEqual([]);
   });
 });
 

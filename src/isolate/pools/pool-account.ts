@@ -31,9 +31,15 @@ export class PoolAccount {
   /** The latest call that was answered. */
   #heardCallId = 0;
   #hasReportedLoad = false;
+  #isolates = 1;
 
   constructor(isolateId: string) {
     this.#isolateId = isolateId;
+  }
+
+  /** That share this pool, as last heard. */
+  get isolates(): number {
+    return this.#isolates;
   }
 
   get roster(): Roster {
@@ -93,6 +99,7 @@ export class PoolAccount {
     this.uncounted -= call.uncounted;
     this.slots.acknowledge(call.outcomes);
     this.slots.eject(reply.out, askedAtMs);
+    this.#isolates = reply.isolates;
     this.#heardCallId = call.callId;
     // A pick is counted there at once, so it too must be reported gone when it is.
     this.#hasReportedLoad = call.inFlight.length > 0 || reply.pick !== undefined;

@@ -4,6 +4,7 @@
 import { callRegistry } from "../../objects.ts";
 import { type Barring, barringAt, scanAvailable } from "../../policies/balancing/instance-availability.ts";
 import { isSnapshotUsable, pickBySnapshot } from "../../policies/balancing/pick-by-snapshot.ts";
+import { RetryBudget } from "../../policies/forwarding/retry-budget.ts";
 import type { CompiledConfig, CompiledInstance, CompiledPool } from "../../policies/routing/compiled-config.ts";
 import { forgetConfig } from "../config-snapshot.ts";
 import { LatestTime } from "../latest-time.ts";
@@ -48,6 +49,7 @@ export class PoolLeases {
   readonly #line: PoolLine;
   readonly #reports: PoolReports;
   readonly #time: LatestTime;
+  readonly #retries = new RetryBudget();
   /** Where decisions without a position begin; isolates that start together begin apart. */
   #turn = Math.floor(Math.random() * 1_000);
 
@@ -84,6 +86,7 @@ export class PoolLeases {
     const barring = barringAt(slots, scope.tried, nowMs);
     if (scanAvailable(slots, 0, barring) === -1) return undefined;
     this.#reports.soon(scope.ctx, nowMs);
+    if (barring.tried.length === 0) this.#retries.earn();
     if (slots.length === 1) return this.#chosen(0, "only", 0);
     this.#account.countRequest(nowMs, this.#line.renewAfterMs);
     const selection = this.#fromLease(barring, nowMs);
@@ -115,6 +118,11 @@ export class PoolLeases {
 
   answered({ slot }: Selection, status: number): void {
     answerSlot(slot, status);
+  }
+
+  /** Whether a request that failed may be tried again; it counts then. */
+  mayRetry(nowMs: number): boolean {
+    return this.#retries.spend(this.#account.isolates, nowMs);
   }
 
   /** A WebSocket passed through is told apart from what is in flight, for its end will not be seen. */

@@ -94,6 +94,7 @@ const leased = (
     others: othersThan(fleet, isolateId),
     out: outNow(health, roster.instances, nowMs),
     renewAfterMs,
+    isolates: fleet.isolates.size,
   }) as const;
 
 function issue(books: RegistryBooks, { call, roster, nowMs, timing }: Visit) {

@@ -11,10 +11,10 @@ export const AT_ONCE_MS_MAX = 500;
 export const HOLD_MS_MAX = 200;
 const AT_ONCE_SLACK_MS = 10;
 /** How long they may be given back. */
-const GIVE_BACK_MS = 700;
+const GIVE_BACK_MS = 1_000;
 
 /** Leases remembered per key; what is granted beyond them counts as spent at once. */
-export const LEASES_MAX = 256;
+export const LEASES_MAX = 512;
 
 /** Below this, tokens are lent only to requests that wait. */
 const SPARE_LIMIT_MIN = 200;

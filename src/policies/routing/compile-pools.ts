@@ -2,14 +2,10 @@
 
 import { type Bindings, DISCOVERY_MAX } from "../../contracts/bindings.ts";
 import type { ConfigDocument, InstanceConfig, PoolConfig } from "../../contracts/config.ts";
-import { adviseOnRetry } from "./advise-on-retry.ts";
+import { ATTEMPTS } from "../forwarding/retry-profile.ts";
 import type { CompiledInstance, CompiledPool, Target } from "./compiled-config.ts";
 import { isControlPath } from "./control-paths.ts";
 import type { Findings, Place } from "./findings.ts";
-
-/** Tries per request when nobody says otherwise; discovery tries every backend (R28) within the platform's 32 invocations per request. */
-const ATTEMPTS_DEFAULT = 3;
-const DISCOVERED_ATTEMPTS_MAX = 16;
 
 /** Variables of our own that must never leave as somebody's API key, though their names end like one. */
 const OWN_SECRETS = new Set(["ORCHESTRATOR_API_KEY"]);
@@ -33,28 +29,24 @@ function compilePool(name: string, pool: PoolConfig, around: Surroundings): Comp
     pool.instances === undefined
       ? discoverInstances(pool.discover, around.bindings)
       : compileInstances(pool.instances, place, around);
+  // Document 001 discovers its workers and tries every one of them (R28).
+  const retryProfile = pool.retry?.profile ?? (pool.discover === undefined ? "default" : "failover");
   return {
     name,
     strategy: pool.strategy === "least-connections" ? "least-connections" : "round-robin",
     discovered: pool.discover !== undefined,
     exposed: pool.exposed === true,
     instances,
-    attemptsMax: attemptsOf(pool, instances.length),
+    retryProfile,
+    attemptsMax: Math.min(instances.length, pool.retry?.attempts ?? ATTEMPTS[retryProfile]),
   };
 }
-
-const attemptsOf = (pool: PoolConfig, instances: number): number =>
-  Math.min(
-    instances,
-    pool.retry?.attempts ?? (pool.discover === undefined ? ATTEMPTS_DEFAULT : DISCOVERED_ATTEMPTS_MAX),
-  );
 
 function adviseOnPool(pool: PoolConfig, place: Place, findings: Findings): void {
   if (pool.strategy !== undefined && pool.strategy !== "round-robin" && pool.strategy !== "least-connections") {
     findings.warn([...place, "strategy"], `${pool.strategy} is stored but behaves as round-robin`);
   }
   if (pool.health !== undefined) findings.warn([...place, "health"], "is stored, but nobody probes yet");
-  adviseOnRetry(pool.retry, place, findings);
   for (const [index, { weight = 1 }] of (pool.instances ?? []).entries()) {
     if (weight !== 1) findings.warn([...place, "instances", index, "weight"], WEIGHT_IGNORED);
   }

@@ -2,8 +2,8 @@
 // what would weaken a protection falls to the stricter reading.
 
 import type { ConfigDocument, RouteConfig, SessionCondition } from "../../contracts/config.ts";
+import { ATTEMPTS } from "../forwarding/retry-profile.ts";
 import type { CompiledLimit } from "../limits/compiled-limit.ts";
-import { adviseOnRetry } from "./advise-on-retry.ts";
 import type { CompiledPool, CompiledRoute } from "./compiled-config.ts";
 import { isControlPath } from "./control-paths.ts";
 import type { Findings } from "./findings.ts";
@@ -42,7 +42,6 @@ export function compileRoutes(context: RouteContext): Candidate[] {
       findings.problem(["routes", position, "id"], `"${route.id}" is already the id of another route`);
     ids.add(route.id);
     checkLimits(route, position, context);
-    adviseOnRetry(route.retry, ["routes", position], findings);
     const candidate = compileRoute(route, position, context);
     if (candidate === undefined) return [];
     const key = distinction(candidate);
@@ -160,12 +159,17 @@ function fields(
     tryTimeoutMs: Math.min(timeoutMs, route.tryTimeoutMs ?? TRY_TIMEOUT_MS),
     idleTimeoutMs: route.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
     bodyBytesMax: route.bodyBytesMax ?? BODY_BYTES_MAX,
-    attemptsMax: Math.min(pool.instances.length, route.retry?.attempts ?? pool.attemptsMax),
+    retryProfile: route.retry?.profile ?? pool.retryProfile,
+    attemptsMax: attemptsOf(route, pool),
     resendNonIdempotent: route.retry?.nonIdempotent ?? poolRetry?.nonIdempotent ?? false,
     webSocket: webSocketOf(route, pool),
     limits: (route.limits ?? [ROUTE_LIMIT]).flatMap((name) => limits.get(name) ?? []),
   };
 }
+
+/** A profile of its own brings its own number of tries. */
+const attemptsOf = ({ retry }: RouteConfig, { attemptsMax, instances }: CompiledPool): number =>
+  Math.min(instances.length, retry?.attempts ?? (retry?.profile === undefined ? attemptsMax : ATTEMPTS[retry.profile]));
 
 /** Equal for routes that hold for the very same requests: a path is never without its `/`. */
 const distinction = ({ host, path, route }: Candidate): string =>

@@ -1,6 +1,7 @@
 // What a configuration document becomes: everything the data plane reads per request, precomputed.
 
 import type { SessionCondition } from "../../contracts/config.ts";
+import type { RetryProfile } from "../forwarding/retry-profile.ts";
 import type { CompiledLimit } from "../limits/compiled-limit.ts";
 
 export type Target =
@@ -28,6 +29,7 @@ export type CompiledPool = {
   readonly discovered: boolean;
   readonly exposed: boolean;
   readonly instances: readonly CompiledInstance[];
+  readonly retryProfile: RetryProfile;
   /** Tries per request, first included; never more than there are instances. */
   readonly attemptsMax: number;
 };
@@ -52,6 +54,7 @@ export type CompiledRoute = {
   readonly tryTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly bodyBytesMax: number;
+  readonly retryProfile: RetryProfile;
   readonly attemptsMax: number;
   readonly resendNonIdempotent: boolean;
   readonly webSocket: "pass" | "relay";

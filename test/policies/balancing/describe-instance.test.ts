@@ -35,8 +35,10 @@ describe("listInstance", () => {
     features: ["WebSocket"],
   };
 
+  const idle = { inFlight: {}, ejected: [] };
+
   it("tells what an operator needs, and not where the key is", () => {
-    expect(listInstance(instance, { "api-1": 3 })).toEqual({
+    expect(listInstance(instance, { inFlight: { "api-1": 3 }, ejected: [] })).toEqual({
       id: "api-1",
       name: "Oracle Primary",
       target: "binding:api-1",
@@ -49,9 +51,16 @@ describe("listInstance", () => {
     });
   });
 
+  it("tells who is out for the whole fleet, and only that one", () => {
+    const known = { inFlight: {}, ejected: [{ instanceId: "api-1", times: 1, forMs: 1 }] };
+    expect(listInstance(instance, known).status).toBe("ejected");
+    expect(listInstance({ ...instance, id: "api-2" }, known).status).toBe("registered");
+    expect(listInstance(instance, undefined).status).toBe("registered");
+  });
+
   it("tells an idle instance from one nothing is known of", () => {
-    expect(listInstance(instance, {}).inFlight).toBe(0);
-    expect(listInstance({ ...instance, id: "constructor" }, {}).inFlight).toBe(0);
+    expect(listInstance(instance, idle).inFlight).toBe(0);
+    expect(listInstance({ ...instance, id: "constructor" }, idle).inFlight).toBe(0);
     expect(listInstance(instance, undefined).inFlight).toBeNull();
   });
 });

@@ -14,6 +14,7 @@ import {
 import { pickLeastConnections } from "../../../src/policies/balancing/pick-least-connections.ts";
 
 const IDS = ["a", "b", "c", "d"];
+const noOutcomes = { outcomes: [], since: 0 };
 const instances = IDS.map((id) => ({ id }));
 
 const sumOf = (model: Map<string, Map<string, number>>, id: string, except?: string): number =>
@@ -44,7 +45,7 @@ describe("the fleet's load", () => {
           }
           const isolateId = `x${step.isolate}`;
           if (step.do === "report") {
-            hearIsolate(fleet, { isolateId, callId: ++callId, inFlight: step.loads }, nowMs);
+            hearIsolate(fleet, { isolateId, callId: ++callId, inFlight: step.loads, ...noOutcomes }, nowMs);
             model.set(isolateId, new Map(step.loads));
             seenMs.set(isolateId, nowMs);
           } else if (model.has(isolateId)) {
@@ -66,7 +67,8 @@ describe("the fleet's load", () => {
 
   it("forgets the isolate heard of longest ago once there are more than the maximum", () => {
     const fleet: FleetLoad = emptyFleet();
-    const hear = (n: number) => hearIsolate(fleet, { isolateId: `x${n}`, callId: 1, inFlight: [["a", 1]] }, n);
+    const hear = (n: number) =>
+      hearIsolate(fleet, { isolateId: `x${n}`, callId: 1, inFlight: [["a", 1]], ...noOutcomes }, n);
     for (let n = 0; n < ISOLATES_MAX; n++) hear(n);
     hear(0);
     expect(fleet.isolates.size).toBe(ISOLATES_MAX);

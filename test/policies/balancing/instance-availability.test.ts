@@ -10,7 +10,12 @@ import {
 import { spendPosition } from "../../../src/policies/balancing/spend-position.ts";
 import { instanceOf } from "./isolate-calls.ts";
 
-const available = (id: string, outUntilMs = 0) => ({ instance: instanceOf(id), failures: 0, outUntilMs });
+const available = (id: string, outUntilMs = 0, ejectedUntilMs = 0) => ({
+  instance: instanceOf(id),
+  failures: 0,
+  outUntilMs,
+  ejectedUntilMs,
+});
 
 describe("afterFailure", () => {
   it("puts an instance out for 1 s, then twice as long each time up to 30 s", () => {
@@ -35,6 +40,17 @@ describe("barringAt", () => {
     const all = [available("a", 1_000), available("b")];
     expect(all.map((one) => isBarred(one, barringAt(all, [], 999)))).toEqual([true, false]);
     expect(all.map((one) => isBarred(one, barringAt(all, [], 1_000)))).toEqual([false, false]);
+  });
+
+  it("bars what the registry has put out as it bars what failed here, until its time", () => {
+    const all = [available("a", 0, 1_000), available("b")];
+    expect(all.map((one) => isBarred(one, barringAt(all, [], 999)))).toEqual([true, false]);
+    expect(all.map((one) => isBarred(one, barringAt(all, [], 1_000)))).toEqual([false, false]);
+  });
+
+  it("bars nobody when one half is out here and the other in the whole fleet", () => {
+    const all = [available("a", 1_000), available("b", 0, 1_000)];
+    expect(all.map((one) => isBarred(one, barringAt(all, [], 999)))).toEqual([false, false]);
   });
 
   it("bars nobody for being out when all that were not tried are out, and still bars the tried", () => {

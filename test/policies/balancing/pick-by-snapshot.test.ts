@@ -18,6 +18,7 @@ const load = (id: string, more: Partial<SnapshotLoad> = {}): SnapshotLoad => ({
   hot: false,
   failures: 0,
   outUntilMs: 0,
+  ejectedUntilMs: 0,
   ...more,
 });
 const fresh = { barring: { tried: [], outAfterMs: 0 }, ageMs: 0, start: 0 };

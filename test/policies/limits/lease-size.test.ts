@@ -74,7 +74,7 @@ describe("leaseTimes", () => {
   const windowMs = 3_600_000;
 
   it("are, where only waiting requests are served, as they said themselves and a little longer", () => {
-    expect(leaseTimes({ windowMs, spare: 0, withinMs: 50 })).toEqual({ validMs: 50, lastMs: 60, giveBackMs: 700 });
+    expect(leaseTimes({ windowMs, spare: 0, withinMs: 50 })).toEqual({ validMs: 50, lastMs: 60, giveBackMs: 1_000 });
     expect(leaseTimes({ windowMs, spare: 0, withinMs: 499.5 })).toMatchObject({ validMs: 499.5, lastMs: 509.5 });
   });
 

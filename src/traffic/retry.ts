@@ -1,0 +1,58 @@
+// Whether a request goes on to another instance, and after how long: while it may be sent twice, has time, and the pool's budget lasts.
+
+import type { PoolLeases } from "../isolate/pools/pool-leases.ts";
+import {
+  isWorthRetrying,
+  RETRY_AFTER_MS_MAX,
+  retryAfterMs,
+  retryDelayMs,
+} from "../policies/forwarding/retry-profile.ts";
+import type { CompiledInstance, CompiledRoute } from "../policies/routing/compiled-config.ts";
+
+export class Tries {
+  /** Never sent to again. */
+  readonly tried: CompiledInstance[] = [];
+  readonly deadlineAtMs: number;
+  readonly #route: CompiledRoute;
+  readonly #leases: PoolLeases;
+  readonly #sentMax: number;
+  #sent = 0;
+
+  constructor(route: CompiledRoute, leases: PoolLeases, isResendable: boolean) {
+    this.#route = route;
+    this.#leases = leases;
+    this.#sentMax = isResendable ? route.attemptsMax : 1;
+    this.deadlineAtMs = Date.now() + route.timeoutMs;
+  }
+
+  /** Whether another try could follow the one that is about to be made. */
+  get hasMore(): boolean {
+    return this.#sent + 1 < this.#sentMax;
+  }
+
+  /** Not sent to after all: the next is no second try. */
+  skip(instance: CompiledInstance): void {
+    this.tried.push(instance);
+  }
+
+  /** How long to pause before an instance not tried yet is asked for a better answer, ms; undefined when this one is passed on. */
+  pauseAfterAnswer(instance: CompiledInstance, { status, headers }: Response): number | undefined {
+    if (!isWorthRetrying(this.#route.retryProfile, status)) return undefined;
+    const askedMs = retryAfterMs(headers.get("Retry-After"), Date.now());
+    return askedMs > RETRY_AFTER_MS_MAX ? undefined : this.#pauseAfter(instance, askedMs);
+  }
+
+  /** As pauseAfterAnswer; undefined when the request has failed for good. */
+  pauseAfterFailure(instance: CompiledInstance): number | undefined {
+    return this.#pauseAfter(instance, 0);
+  }
+
+  #pauseAfter(instance: CompiledInstance, askedMs: number): number | undefined {
+    this.tried.push(instance);
+    this.#sent++;
+    if (this.#sent >= this.#sentMax || this.tried.length >= this.#route.pool.instances.length) return undefined;
+    const pauseMs = Math.max(askedMs, retryDelayMs(this.#route.retryProfile, this.#sent, Math.random));
+    const nowMs = Date.now();
+    return nowMs + pauseMs < this.deadlineAtMs && this.#leases.mayRetry(nowMs) ? pauseMs : undefined;
+  }
+}
