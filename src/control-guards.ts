@@ -2,13 +2,15 @@
 // Called by router.ts only. What refuses nothing lets the router go on.
 
 import type { IRequestStrict } from "itty-router";
-import type { Refusal } from "./contracts/refusals.ts";
+import { type Refusal, refuse } from "./contracts/refusals.ts";
 import { offeredSecret, refuseUnlessAdmin } from "./http/admin.ts";
 import { clientIpOf } from "./http/client-ip.ts";
+import { sessionNameOf } from "./http/cookies.ts";
 import { currentConfig } from "./isolate/config-snapshot.ts";
 import { deploymentOf } from "./isolate/deployment.ts";
 import { ADMIN_FAILURES, refuseGuessing } from "./isolate/limits/admin-failures.ts";
 import { limiter } from "./isolate/limits/limiter.ts";
+import { callSession } from "./objects.ts";
 import { compileLimits } from "./policies/limits/compile-limits.ts";
 import type { CompiledLimit } from "./policies/limits/compiled-limit.ts";
 import { denialRefusal, limitHeaders } from "./policies/limits/limit-answer.ts";
@@ -28,6 +30,16 @@ export async function guardAdmin(request: IRequestStrict, env: Env, ctx: Executi
   const denied = await refuseGuessing(limit, { offer, facts: factsOf(request, env), access });
   if (denied !== undefined) return denialRefusal(denied, Date.now());
   return refusal === undefined ? {} : { refusal };
+}
+
+/** Lets the holder of a valid session in, and operators; whoever offers neither is `unauthenticated`. */
+export async function guardHolderOrAdmin(request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Guarded> {
+  const { adminSecret } = deploymentOf(env);
+  if (offeredSecret(request.headers, adminSecret).isOffered) return await guardAdmin(request, env, ctx);
+  const name = sessionNameOf(request, env);
+  const session =
+    name === undefined ? undefined : await callSession(env, name, (object) => object.read({ activeAtMs: Date.now() }));
+  return session?.ok === true ? {} : { refusal: refuse("unauthenticated") };
 }
 
 /** Counts the call under the limit of that name, if there is one. */

@@ -3,7 +3,7 @@
 
 import { type IRequestStrict, Router } from "itty-router";
 import { type RefusalCode, refuse } from "./contracts/refusals.ts";
-import { type Guarded, guardAdmin, guardRate } from "./control-guards.ts";
+import { type Guarded, guardAdmin, guardHolderOrAdmin, guardRate } from "./control-guards.ts";
 import { writeAccessLine } from "./http/access-log.ts";
 import { clientIpOf } from "./http/client-ip.ts";
 import { clientSchemeOf } from "./http/client-scheme.ts";
@@ -34,6 +34,7 @@ import { getSession, logout, postPreferences } from "./routes/session.ts";
 import { deleteSession, getSessionById, postSession } from "./routes/sessions.ts";
 import { getVersion } from "./routes/version.ts";
 import { getWorkers } from "./routes/workers.ts";
+import { getWorkersStatus } from "./routes/workers-status.ts";
 import { explain } from "./traffic/explain.ts";
 
 const router = Router<IRequestStrict, [Env, ExecutionContext]>();
@@ -72,6 +73,8 @@ router
   .get("/admin/workers", getWorkers)
   .all("/discovery/*", requireAdmin)
   .get("/discovery/services", getServices)
+  .all("/api/workers/status", requireHolderOrAdmin)
+  .get("/api/workers/status", getWorkersStatus)
   .all("/balancer/*", requireAdmin)
   .get("/balancer/status", getBalancerStatus);
 
@@ -131,6 +134,15 @@ function refuseUnrouted(request: Request): Response {
 /** Runs before every route of an operator's: refuses, or lets the router go on. */
 async function requireAdmin(request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Response | undefined> {
   return heed(request, await guardAdmin(request, env, ctx));
+}
+
+/** A valid session, else the admin secret. */
+async function requireHolderOrAdmin(
+  request: IRequestStrict,
+  env: Env,
+  ctx: ExecutionContext,
+): Promise<Response | undefined> {
+  return heed(request, await guardHolderOrAdmin(request, env, ctx));
 }
 
 /** Counts every call below a path under the limit of that name. */

@@ -2,6 +2,7 @@
 
 import { type Refusal, refuse } from "../contracts/refusals.ts";
 import { DeadlineExceeded } from "../deadline.ts";
+import { ApiKeyUnset } from "../isolate/call-instance.ts";
 import { poolLeases, type Selection } from "../isolate/pools/pool-leases.ts";
 import { log } from "../log.ts";
 import { tryWaitMs } from "../policies/forwarding/resend.ts";
@@ -12,7 +13,7 @@ import { BodyOverrun, BrokenBody, packParcel } from "./parcel.ts";
 import { Tries } from "./retry.ts";
 import type { Scope } from "./scope.ts";
 import { select } from "./select.ts";
-import { ApiKeyUnset, send } from "./send.ts";
+import { send } from "./send.ts";
 import type { Trail } from "./trail.ts";
 
 export type Forwarded = {

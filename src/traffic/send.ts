@@ -1,15 +1,11 @@
 // One try: hands a parcel to one instance and waits for its response headers, no longer than the deadline allows.
 
-import type { BackendWorkerInterface } from "../contracts/backend-worker.ts";
-import { findService, findText } from "../contracts/bindings.ts";
 import { DeadlineExceeded } from "../deadline.ts";
+import { callInstance, type InstanceCall } from "../isolate/call-instance.ts";
 import { SLOW_AFTER_MS, slowWatch, type Watched } from "../isolate/slow-watch.ts";
 import type { CompiledInstance } from "../policies/routing/compiled-config.ts";
 import type { Parcel } from "./parcel.ts";
 import type { Scope } from "./scope.ts";
-
-/** The instance must not be called without its key, so nothing was sent. */
-export class ApiKeyUnset extends Error {}
 
 export type Try = {
   readonly parcel: Parcel;
@@ -58,15 +54,8 @@ export async function send(attempt: Try): Promise<Response> {
 const nothing = (): void => undefined;
 
 function deliver({ parcel, instance, scope: { env } }: Try): Promise<Response> {
-  const { target } = instance;
-  const init = requestInit(parcel, instance, env);
-  if (target.kind === "url") return fetch(target.base + parcel.target, init);
-  const service = findService(env, target.binding);
-  if (service === undefined) throw new Error(`binding ${target.binding} is not a service`);
-  if (!target.rpc || parcel.upgrade) return service.fetch(parcel.url, init);
-  // A signal does not travel by RPC.
-  const { signal: _, ...plain } = init;
-  return (service as Service<BackendWorkerRpc>).handleRequest(new Request(parcel.url, plain));
+  const { target, url, upgrade } = parcel;
+  return callInstance(env, instance, { target, url, upgrade, init: requestInit(parcel) });
 }
 
 /** By RPC a backend may return anything, and an origin any status: what no client could be sent is the instance's failure. */
@@ -77,16 +66,10 @@ function assertSendable(returned: unknown): Response {
   throw new Error(`the instance answered with status ${status}`);
 }
 
-function requestInit(
-  { method, headers, body, broken }: Parcel,
-  { apiKeyEnv }: CompiledInstance,
-  env: Env,
-): RequestInit {
+function requestInit({ method, headers, body, broken }: Parcel): InstanceCall["init"] {
   // The body's encoding is the client's business: it passes as it is.
-  const init: RequestInit = { method, headers, body, redirect: "manual", encodeResponseBody: "manual" };
-  if (apiKeyEnv !== undefined) init.headers = { ...headers, "x-api-key": apiKey(env, apiKeyEnv) };
-  if (broken !== undefined) init.signal = breakOff(broken);
-  return init;
+  const init = { method, headers, body, redirect: "manual", encodeResponseBody: "manual" } as const;
+  return broken === undefined ? init : { ...init, signal: breakOff(broken) };
 }
 
 /** Also after the response has begun: the rest of it would answer a request that was never whole. */
@@ -95,11 +78,3 @@ function breakOff(broken: Promise<never>): AbortSignal {
   broken.catch((error) => controller.abort(error));
   return controller.signal;
 }
-
-function apiKey(env: Env, name: string): string {
-  const key = findText(env, name);
-  if (key === undefined || key === "") throw new ApiKeyUnset(`${name} is not set`);
-  return key;
-}
-
-type BackendWorkerRpc = Rpc.WorkerEntrypointBranded & BackendWorkerInterface;

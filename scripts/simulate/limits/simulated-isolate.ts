@@ -4,12 +4,8 @@
 import type { LimiterReply } from "../../../src/contracts/limits.ts";
 import { LatestTime } from "../../../src/isolate/latest-time.ts";
 import type { TokenHold } from "../../../src/policies/limits/allowance.ts";
-import {
-  type Departure,
-  LimiterDesk,
-  type RateAccount,
-  type TokenOutcome,
-} from "../../../src/policies/limits/limiter-desk.ts";
+import { type Departure, LimiterDesk } from "../../../src/policies/limits/limiter-desk.ts";
+import type { RateAccount, TokenOutcome } from "../../../src/policies/limits/rate-account.ts";
 import type { EventQueue } from "./event-queue.ts";
 import type { Arrival, JudgedKey } from "./judged-key.ts";
 import type { LossyWire } from "./lossy-wire.ts";

@@ -6,12 +6,8 @@ import { waitAtMost, withDeadline } from "../../deadline.ts";
 import { log } from "../../log.ts";
 import { callLimiter } from "../../objects.ts";
 import type { TokenHold } from "../../policies/limits/allowance.ts";
-import {
-  type Departure,
-  LimiterDesk,
-  type RateAccount,
-  type TokenOutcome,
-} from "../../policies/limits/limiter-desk.ts";
+import { type Departure, LimiterDesk } from "../../policies/limits/limiter-desk.ts";
+import type { RateAccount, TokenOutcome } from "../../policies/limits/rate-account.ts";
 import type { SlotAccount, SlotOutcome } from "../../policies/limits/slot-account.ts";
 import type { Access } from "../refreshed.ts";
 import type { Asking } from "./limit-claim.ts";

@@ -4,7 +4,7 @@ import type { RateRule } from "../../contracts/limits.ts";
 import type { TokenHold } from "../../policies/limits/allowance.ts";
 import type { CompiledLimit } from "../../policies/limits/compiled-limit.ts";
 import type { LimitFact } from "../../policies/limits/limit-answer.ts";
-import type { RateAccount } from "../../policies/limits/limiter-desk.ts";
+import type { RateAccount } from "../../policies/limits/rate-account.ts";
 import type { Access } from "../refreshed.ts";
 import type { Asking, LimitClaim, Outcome } from "./limit-claim.ts";
 import type { LimiterLine } from "./limiter-line.ts";

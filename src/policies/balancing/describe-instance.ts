@@ -7,7 +7,7 @@ import type { CompiledInstance, CompiledPool, Target } from "../routing/compiled
 const TARGET_LENGTH_MAX = 256;
 
 /** `binding:NAME`, `rpc:NAME` or the URL without user and password. */
-function describeTarget(target: Target): string {
+export function describeTarget(target: Target): string {
   if (target.kind === "binding") return `${target.rpc ? "rpc" : "binding"}:${target.binding}`;
   return target.base.replace(/^([a-z]+:\/\/)[^/]*@/i, "$1").slice(0, TARGET_LENGTH_MAX);
 }

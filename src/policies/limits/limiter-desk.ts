@@ -2,32 +2,10 @@
 // Pure: the clock comes in, the call is made by isolate/limits/limiter-line.ts, or by the simulation.
 
 import type { LimiterAsk, LimiterCall, LimiterReply, RateRule, SlotRule, TokenWish } from "../../contracts/limits.ts";
-import { Allowance, type TokenHold } from "./allowance.ts";
+import type { TokenHold } from "./allowance.ts";
+import { longestHold, RateAccount, type TokenWaiter, type Waiters } from "./rate-account.ts";
 import { RoundTrip } from "./round-trip.ts";
 import { SlotAccount } from "./slot-account.ts";
-
-/** `failed`: the shard did not answer. */
-export type TokenOutcome = TokenHold | "denied" | "failed";
-type Waiters = ReadonlySet<TokenWaiter>;
-type TokenWaiter = {
-  readonly cost: number;
-  /** How long it may keep them before it spends them, by a timer of its own: 0 unless it waits for other limits too. */
-  readonly holdMs: number;
-  readonly settle: (outcome: TokenOutcome) => void;
-};
-
-export class RateAccount {
-  readonly key: string;
-  readonly allowance: Allowance;
-  readonly waiters: TokenWaiter[] = [];
-  /** Who only wants to know what remains. */
-  readonly lookers: ((remaining: number | undefined) => void)[] = [];
-
-  constructor(key: string, rule: RateRule) {
-    this.key = key;
-    this.allowance = new Allowance(rule);
-  }
-}
 
 type Account = RateAccount | SlotAccount;
 /** An ask as it left, and the waiters it speaks for. */
@@ -256,12 +234,6 @@ export class LimiterDesk {
       if (isIdle(account)) this.#accounts.delete(key);
     }
   }
-}
-
-function longestHold(waiters: Iterable<TokenWaiter>): number {
-  let longestMs = 0;
-  for (const { holdMs } of waiters) longestMs = Math.max(longestMs, holdMs);
-  return longestMs;
 }
 
 const tellAtOf = (account: Account): number | undefined =>

@@ -44,5 +44,6 @@ export const poolOf = (
   discovered: false,
   exposed: false,
   instances: ids.map(instanceOf),
+  retryProfile: "default",
   attemptsMax: ids.length,
 });

@@ -157,3 +157,18 @@ describe("newOutcomes", () => {
     expect(newOutcomes({ since: 0, outcomes: failed(2) }, before)).toMatchObject([{ answered: 0, failed: 0 }]);
   });
 });
+
+describe("an isolate's count", () => {
+  it("keeps what happened while the registry was told, and says of nothing else that it failed last", () => {
+    const count = new OutcomeCount();
+    count.answer();
+    count.fail();
+    count.fail();
+    const told = count.tell("a");
+    count.fail();
+    count.forget(told);
+    expect(count.tell("a")).toEqual({ instanceId: "a", answered: 0, failed: 1, failedLast: 1 });
+    count.forget(count.tell("a"));
+    expect([count.isEmpty, count.hasFailed]).toEqual([true, false]);
+  });
+});

@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 import type { LimiterReply, RateRule } from "../../../src/contracts/limits.ts";
 import type { TokenHold } from "../../../src/policies/limits/allowance.ts";
 import { type LimitState, serveAsk } from "../../../src/policies/limits/limit-book.ts";
-import { type Departure, LimiterDesk, type RateAccount } from "../../../src/policies/limits/limiter-desk.ts";
+import { type Departure, LimiterDesk } from "../../../src/policies/limits/limiter-desk.ts";
+import type { RateAccount } from "../../../src/policies/limits/rate-account.ts";
 import { RateWindow } from "../../../src/policies/limits/rate-window.ts";
 import { mostInAnyInterval, type Spend, TIMERS_MS } from "./window-history.ts";
 

@@ -2,12 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import type { LimiterReply, RateAnswer, RateAsk, SlotAsk } from "../../../src/contracts/limits.ts";
-import {
-  type Departure,
-  LimiterDesk,
-  type RateAccount,
-  type TokenOutcome,
-} from "../../../src/policies/limits/limiter-desk.ts";
+import { type Departure, LimiterDesk } from "../../../src/policies/limits/limiter-desk.ts";
+import type { RateAccount, TokenOutcome } from "../../../src/policies/limits/rate-account.ts";
 import type { SlotOutcome } from "../../../src/policies/limits/slot-account.ts";
 
 const START = 1_000_000;

@@ -1,0 +1,41 @@
+// What a probe's answer says of an instance. Pure.
+
+/** `status`: undefined when nothing answered in time. */
+export type Probe = {
+  readonly status: number | undefined;
+  readonly ms: number;
+  readonly version?: string;
+  /** Seconds. */
+  readonly uptime?: number;
+};
+
+/** `unknown`: was not asked. */
+export type ProbeVerdict = "online" | "degraded" | "offline" | "unknown";
+
+/** Answers, but not with 2xx: degraded. */
+export function verdictOf(probe: Probe | undefined): ProbeVerdict {
+  if (probe === undefined) return "unknown";
+  if (probe.status === undefined) return "offline";
+  return probe.status >= 200 && probe.status < 300 ? "online" : "degraded";
+}
+
+const VERSION_LENGTH_MAX = 100;
+
+/** `version` and `uptime` of a JSON answer, as far as they are there and make sense. */
+export function readVersion(text: string): Pick<Probe, "version" | "uptime"> {
+  const said = parse(text);
+  if (typeof said !== "object" || said === null) return {};
+  const { version, uptime } = said as { readonly version?: unknown; readonly uptime?: unknown };
+  return {
+    ...(typeof version === "string" && version.length <= VERSION_LENGTH_MAX && { version }),
+    ...(typeof uptime === "number" && Number.isFinite(uptime) && { uptime }),
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
