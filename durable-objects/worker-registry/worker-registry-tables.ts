@@ -58,7 +58,9 @@ export class WorkerRegistryTables {
     return this.#sql.exec<EjectionRow>("SELECT * FROM ejections ORDER BY id DESC").toArray().map(toEjection);
   }
 
+  /** In the place of what was written of it before. */
   saveEjection({ instanceId, times, atMs, untilMs }: Ejection): void {
+    this.#sql.exec("DELETE FROM ejections WHERE instance_id = ? AND at = ?", instanceId, atMs);
     const { id } = this.#sql
       .exec<{ id: number }>(
         "INSERT INTO ejections (instance_id, times, at, until) VALUES (?, ?, ?, ?) RETURNING id",

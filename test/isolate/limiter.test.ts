@@ -111,12 +111,21 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+/** Requests at a thousand a second, until some is lent in advance. */
+async function keepBusy(shard: ReturnType<typeof fleet>, admit: () => Admission | Promise<Admission>): Promise<void> {
+  for (let round = 0; round < 20; round++) {
+    await several(10, admit);
+    shard.pass(10);
+  }
+  while (admit() instanceof Promise) await scheduler.wait(0);
+}
+
 describe("tokens at hand", () => {
   it("are spent at once, without a promise and without a call", async () => {
     const shard = fleet();
     const { admit } = isolate(shard);
     const chat = standing();
-    await several(2, () => admit(chat));
+    await keepBusy(shard, () => admit(chat));
     const called = shard.calls.length;
     const now = admit(chat);
     expect(now).not.toBeInstanceOf(Promise);
@@ -128,7 +137,7 @@ describe("tokens at hand", () => {
     const shard = fleet();
     const { admit } = isolate(shard);
     const chat = standing();
-    await several(2, () => admit(chat));
+    await keepBusy(shard, () => admit(chat));
     shard.pass(6_000);
     const late = admit(chat);
     expect(late).toBeInstanceOf(Promise);
@@ -139,7 +148,7 @@ describe("tokens at hand", () => {
     const shard = fleet();
     const { admit } = isolate(shard);
     const chat = standing();
-    await several(2, () => admit(chat));
+    await keepBusy(shard, () => admit(chat));
     shard.pass(-10_000);
     expect(admit(chat)).toBeInstanceOf(Promise);
   });
@@ -164,8 +173,7 @@ describe("tokens at hand", () => {
       .asks()
       .flatMap((ask) => (ask.key === storedKey(chat) && ask.kind === "rate" ? [ask.wish] : []));
     expect(wishes.at(-2)?.spare).toBeGreaterThan(0);
-    expect(wishes.at(-1)).toMatchObject({ waiting: 1, spare: 0 });
-    expect(admit(chat)).toBeInstanceOf(Promise);
+    expect(wishes.at(-1)).toMatchObject({ waiting: 1 });
   });
 
   it("run out: exactly the limit is admitted, by several isolates together", async () => {
@@ -284,7 +292,7 @@ describe("several limits", () => {
     const { admit } = isolate(shard);
     const rate = standing({}, keyIn(0, 2));
     const slot = standing({ concurrency: 1 }, keyIn(1, 2));
-    await several(2, () => admit(rate));
+    await keepBusy(shard, () => admit(rate));
     const wishes = () => shard.asks().filter((ask) => ask.kind === "rate" && ask.wish !== undefined).length;
     const before = wishes();
     shard.mood.during = (index) => (index === 1 ? shard.pass(waitMs) : undefined);
@@ -440,7 +448,7 @@ describe("a shard that fails", () => {
 
   it.each([
     { what: "comes too late takes no token", lateMs: 600, used: 1 },
-    { what: "comes later than it can be given back takes one until its time is over", lateMs: 800, used: 2 },
+    { what: "comes later than it can be given back takes one until its time is over", lateMs: 1_100, used: 2 },
   ])("gives an answer that $what", async ({ lateMs, used }) => {
     const shard = fleet();
     const { admit } = isolate(shard);

@@ -574,6 +574,33 @@ describe("instances put out for the whole fleet", () => {
     const served = await Promise.all(Array.from({ length: 8 }, () => idle.serve()));
     expect(served).not.toContain("b");
   });
+
+  it.each([
+    [20_000, false],
+    [5_000, true],
+  ])(
+    "are not counted twice where an answer was lost: whether they are told again %d ms later: %j",
+    async (afterMs, isToldAgain) => {
+      const { clock, registry } = await fleet();
+      let isLost = false;
+      const lossy = async (call: LeaseCall): Promise<LeaseReply> => {
+        const reply = await registry.lease(call);
+        if (isLost) throw new Error("the reply was lost");
+        return reply;
+      };
+      const one = isolate({ lease: lossy, clock, pool: poolOf("api", IDS) });
+      await one.serve();
+      for (let i = 0; i < 3; i++) one.leases.failed(await one.choose(), clock.nowMs);
+      isLost = true;
+      clock.nowMs += 1_000;
+      await one.serve();
+      isLost = false;
+      clock.nowMs += afterMs;
+      await one.serve();
+      const failures = registry.calls.at(-1)?.outcomes.reduce((sum, { failed }) => sum + failed, 0);
+      expect((failures ?? 0) > 0).toBe(isToldAgain);
+    },
+  );
 });
 
 describe("another configuration", () => {

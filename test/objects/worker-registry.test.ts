@@ -291,15 +291,6 @@ describe("an ejection", () => {
     await evictDurableObject(stub);
     expect((await stub.status()).ejected).toEqual([]);
   });
-
-  it("takes five failures, though an isolate whose reply was lost is silent for so long that it lapses, and tells them again", async () => {
-    const { stub, lease } = open();
-    await lease("x");
-    for (let told = 0; told < 2; told++) expect((await lease("x", { outcomes: failing(3), since: 7 })).out).toEqual([]);
-    vi.setSystemTime(START_MS + 20_000);
-    await runDurableObjectAlarm(stub);
-    expect((await lease("x", { outcomes: failing(3), since: 7 })).out).toEqual([]);
-  });
 });
 
 describe("least-connections", () => {

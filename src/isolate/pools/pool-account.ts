@@ -6,6 +6,7 @@ import { rosterOf } from "../../policies/balancing/describe-instance.ts";
 import { fadeRecent, isPrefetchDue, positionsWanted } from "../../policies/balancing/range-size.ts";
 import { isSameOrder } from "../../policies/balancing/roster-order.ts";
 import type { CompiledPool } from "../../policies/routing/compiled-config.ts";
+import { OutcomeReports } from "./outcome-reports.ts";
 import type { Leased } from "./pool-line.ts";
 import { PoolRanges } from "./pool-ranges.ts";
 import { PoolSlots } from "./pool-slots.ts";
@@ -28,8 +29,7 @@ export class PoolAccount {
   #recentRequests = 0;
   #recentAtMs = NEVER;
   #callId = 0;
-  /** The latest call that was answered. */
-  #heardCallId = 0;
+  readonly #outcomes = new OutcomeReports();
   #hasReportedLoad = false;
   #isolates = 1;
 
@@ -84,8 +84,7 @@ export class PoolAccount {
       rosterKey: { configVersion, deployedAt },
       reports: this.ranges.reports(),
       inFlight: this.slots.inFlight(),
-      outcomes: this.slots.outcomes(),
-      since: this.#heardCallId,
+      ...this.#outcomes.tell(this.slots, this.#callId, nowMs),
       uncounted: this.uncounted,
       want: this.#positionsWanted(avoid.length),
       pick,
@@ -97,10 +96,9 @@ export class PoolAccount {
     this.ranges.acknowledge(call.reports);
     if (reply.range !== undefined) this.ranges.accept(reply.range, askedAtMs);
     this.uncounted -= call.uncounted;
-    this.slots.acknowledge(call.outcomes);
+    this.#outcomes.hear(this.slots, call);
     this.slots.eject(reply.out, askedAtMs);
     this.#isolates = reply.isolates;
-    this.#heardCallId = call.callId;
     // A pick is counted there at once, so it too must be reported gone when it is.
     this.#hasReportedLoad = call.inFlight.length > 0 || reply.pick !== undefined;
     this.slots.hear(reply.others);

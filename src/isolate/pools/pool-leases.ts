@@ -44,6 +44,9 @@ export type PoolLeasesOptions = {
 /** So many calls may it take until a request that waits gets its position; pool-line.ts bounds the time. */
 const ASKS_MAX = 8;
 
+/** How long it may take until an isolate knows who is out. */
+const VERDICT_MS_MAX = 1_000;
+
 export class PoolLeases {
   readonly #account: PoolAccount;
   readonly #line: PoolLine;
@@ -169,12 +172,22 @@ export class PoolLeases {
   #fromLease(barring: Barring, nowMs: number): Selection | undefined {
     const { slots, ranges, roster, snapshotAtMs } = this.#account;
     if (roster.strategy === "round-robin") {
+      if (this.#isOutOfDate(nowMs)) {
+        ranges.giveBackExpired(nowMs);
+        return undefined;
+      }
       const at = ranges.spend(slots.all, barring, nowMs);
       return this.#chosen(at, "range", nowMs - ranges.askedAtMs);
     }
     const ageMs = nowMs - snapshotAtMs;
     if (!isSnapshotUsable(ageMs, this.#line.renewAfterMs)) return undefined;
     return this.#chosen(pickBySnapshot(slots.all, { barring, ageMs, start: this.#turn++ }), "snapshot", ageMs);
+  }
+
+  /** Whoever was idle may not have heard who is out by now, and asks first; while the registry is down, there is nobody to ask. */
+  #isOutOfDate(nowMs: number): boolean {
+    const ageMs = nowMs - this.#account.snapshotAtMs;
+    return ageMs >= Math.max(VERDICT_MS_MAX, this.#line.renewAfterMs) && !this.#line.isDown(nowMs);
   }
 
   /** Without the registry: in turn, or by this isolate's own requests and whatever the last snapshot is still worth. */

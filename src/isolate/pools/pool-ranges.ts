@@ -56,6 +56,11 @@ export class PoolRanges {
     this.#add({ ...range, askedAtMs: 0, expiresAtMs: 0, used: 0, reported: 0, closed: true });
   }
 
+  giveBackExpired(nowMs: number): void {
+    for (const range of this.#ranges) range.closed ||= nowMs >= range.expiresAtMs;
+    this.#turn();
+  }
+
   /** Gives all back: the clock can't be trusted to say when they end. */
   giveBack(): void {
     for (const range of this.#ranges) range.closed = true;

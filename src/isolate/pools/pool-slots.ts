@@ -75,12 +75,17 @@ export class PoolSlots {
   /** Takes in who is out for the whole fleet, counted from `askedAtMs`. */
   eject(out: readonly (readonly [instanceId: string, forMs: number])[], askedAtMs: number): void {
     const forMsOf = new Map(out);
-    for (const slot of this.#slots) slot.ejectedUntilMs = askedAtMs + (forMsOf.get(slot.instance.id) ?? 0);
+    for (const slot of this.#slots) {
+      const forMs = forMsOf.get(slot.instance.id);
+      slot.ejectedUntilMs = forMs === undefined ? 0 : askedAtMs + forMs;
+    }
   }
 
   /** Ids of the instances passed over at `nowMs`. */
   skipped(nowMs: number): string[] {
-    return this.#slots.flatMap(({ instance, outUntilMs }) => (outUntilMs > nowMs ? [instance.id] : []));
+    return this.#slots.flatMap(({ instance, outUntilMs, ejectedUntilMs }) =>
+      Math.max(outUntilMs, ejectedUntilMs) > nowMs ? [instance.id] : [],
+    );
   }
 }
 

@@ -24,7 +24,7 @@ type Visit = {
 
 /** The caller makes the books durable, where `roster` or `ledger.mark` changed, before the reply leaves. The same call gets the same reply. */
 export function answerLeaseCall(books: RegistryBooks, call: LeaseCall, nowMs: number): LeaseReply {
-  const roster = judgeRoster(books, call);
+  const roster = judgeRoster(books, call, nowMs);
   if ("kind" in roster) return roster;
   const order = orderOf(books.fleet, call);
   if (order.kind === "repeated") return order.reply;
@@ -41,6 +41,7 @@ export function answerLeaseCall(books: RegistryBooks, call: LeaseCall, nowMs: nu
 function judgeRoster(
   books: RegistryBooks,
   { rosterKey, roster }: LeaseCall,
+  nowMs: number,
 ): StoredRoster | Exclude<LeaseReply, { kind: "leased" }> {
   const current = books.roster;
   const order = current === undefined ? 1 : compareRosterKeys(rosterKey, current);
@@ -49,7 +50,7 @@ function judgeRoster(
   if (roster === undefined || compareRosterKeys(roster, rosterKey) !== 0) return { kind: "roster_wanted" };
   const isMoved = current === undefined || !isSameOrder(roster, current);
   if (isMoved) voidPositions(books.ledger);
-  keepOnly(books.health, roster.instances);
+  keepOnly(books.health, roster.instances, nowMs);
   books.roster = { ...roster, version: (current?.version ?? 0) + Number(isMoved) };
   return books.roster;
 }

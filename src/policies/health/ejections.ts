@@ -54,10 +54,22 @@ export const outNow = (
     return forMs > 0 ? [[id, forMs]] : [];
   });
 
-/** Forgets instances the pool no longer has. */
-export function keepOnly({ failures, ejections }: EjectionBook, instances: readonly { readonly id: string }[]): void {
+/** Instances the pool no longer has are out no longer, should they come back; what is long over is forgotten. */
+export function keepOnly(
+  { failures, ejections, unsaved }: EjectionBook,
+  instances: readonly { readonly id: string }[],
+  nowMs: number,
+): void {
   const ids = new Set(instances.map(({ id }) => id));
-  for (const book of [failures, ejections]) for (const id of book.keys()) if (!ids.has(id)) book.delete(id);
+  for (const id of failures.keys()) if (!ids.has(id)) failures.delete(id);
+  for (const [id, ejection] of ejections) {
+    if (ids.has(id)) continue;
+    if (nowMs - ejection.untilMs > FORGIVEN_AFTER_MS) ejections.delete(id);
+    if (ejection.untilMs <= nowMs) continue;
+    const ended = { ...ejection, untilMs: nowMs };
+    ejections.set(id, ended);
+    unsaved.push(ended);
+  }
 }
 
 /** One answer that is none of those ends the row, wherever it was seen; only what failed after it counts on. */

@@ -41,8 +41,10 @@ const NONE_IN_ADVANCE_MS = 1_000;
 /** Spare tokens are for what this isolate spends in this share of the window: less costs calls, more costs what is lent and not spent. */
 const HORIZON_SHARE = 0.05;
 const HORIZON_MS_MAX = 3_000;
-/** What is spent in less time than this says little about a rate. */
-const RATE_MS_MIN = 50;
+/** Fewer save no call worth the tokens that isolates take with them when they end. */
+const SPARE_MIN = 10;
+/** The rate is averaged over about this time: two requests that come close together are none. */
+const RATE_MS = 1_000;
 /** Spare tokens not used by this share of their time are given back. */
 const GIVE_BACK_SHARE = 0.75;
 /** Leases that did not arrive or came too late are given back with the next call; beyond so many they lapse. */
@@ -58,6 +60,8 @@ export class Allowance {
   #noneInAdvanceUntilMs = Number.NEGATIVE_INFINITY;
   #remaining = 0;
   #spentSinceAsk = 0;
+  /** What is spent here, tokens per ms. */
+  #perMs = 0;
   #askedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(rule: RateRule) {
@@ -135,15 +139,18 @@ export class Allowance {
     return reports;
   }
 
-  /** What to ask for when `waiting` tokens are wanted now; beyond them, what is spent here in a second at the present rate. */
+  /** What to ask for when `waiting` tokens are wanted now; beyond them, what is spent here for a while at the present rate. */
   wish(
     leaseId: string,
     waiting: number,
     { cost, nowMs, withinMs }: { readonly cost: number; readonly nowMs: number; readonly withinMs: number },
   ): TokenWish {
-    const elapsedMs = Math.max(RATE_MS_MIN, nowMs - this.#askedAtMs);
+    const elapsedMs = Math.max(1, nowMs - this.#askedAtMs);
+    const weight = 1 - Math.exp(-elapsedMs / RATE_MS);
+    this.#perMs += (this.#spentSinceAsk / elapsedMs - this.#perMs) * weight;
     const horizonMs = Math.min(HORIZON_MS_MAX, this.rule.windowMs * HORIZON_SHARE);
-    const spare = Math.floor((this.#spentSinceAsk * horizonMs) / elapsedMs / cost) * cost;
+    const wanted = (this.#perMs * horizonMs) / cost;
+    const spare = wanted < SPARE_MIN ? 0 : Math.floor(wanted) * cost;
     this.#spentSinceAsk = 0;
     this.#askedAtMs = nowMs;
     return { leaseId, waiting, cost, spare, withinMs };

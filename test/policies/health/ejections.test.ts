@@ -188,7 +188,7 @@ describe("the books", () => {
   it("forget who left the pool, and nobody else", () => {
     const pool = open(["a", "b", "c", "d"]);
     pool.hear(failing(5, "a"), failing(4, "b"), failing(4, "c"));
-    keepOnly(pool.book, [{ id: "b" }]);
+    keepOnly(pool.book, [{ id: "b" }], pool.nowMs);
     expect(pool.out()).toEqual([]);
     pool.hear(failing(1, "b"), failing(1, "c"));
     expect(pool.outIds()).toEqual(["b"]);

@@ -207,18 +207,39 @@ describe("asking in advance", () => {
   ])(
     "is, in a window of $windowMs ms, for what is spent here in $horizonMs ms, in multiples of the cost",
     ({ windowMs, horizonMs }) => {
-      const { allowance, hear, spend } = open(windowMs);
-      const wishAt = (nowMs: number, cost = 1) =>
-        allowance.wish("next", 0, { cost, nowMs: START + nowMs, withinMs: 50 });
-      expect(wishAt(0)).toEqual({ leaseId: "next", waiting: 0, cost: 1, spare: 0, withinMs: 50 });
-      hear({ granted: 100, validMs: 6_000 }, { waiting: 60, spare: 40 });
-      spend(10, 50);
-      expect(wishAt(500).spare).toBe(horizonMs / 10);
-      expect(wishAt(1_000).spare).toBe(0);
-      spend(1_000, 50);
-      expect(wishAt(1_500, 7).spare).toBe(Math.floor(horizonMs / 70) * 7);
+      for (const cost of [1, 7]) {
+        const { spare } = afterSpending({ windowMs, cost, tokens: 70, everyMs: 100, times: 100 });
+        expect(spare % cost).toBe(0);
+        expect(Math.abs(spare - 0.7 * horizonMs)).toBeLessThanOrEqual(0.01 * horizonMs + cost);
+      }
     },
   );
+
+  it("is for nothing where that would be less than ten times the cost, however close together two requests came", () => {
+    const rare = { windowMs: HOUR_MS, cost: 1, tokens: 1, everyMs: 1_000, times: 30 };
+    expect(afterSpending(rare).spare).toBe(0);
+    expect(afterSpending({ ...rare, times: 1 }, 1).spare).toBe(0);
+    expect(afterSpending({ ...rare, tokens: 4 }).spare).toBeGreaterThanOrEqual(10);
+    expect(afterSpending({ ...rare, tokens: 4, cost: 4 }).spare).toBe(0);
+  });
+
+  /** What is wished for after `tokens` were spent every `everyMs`, and once more after `lastMs`. */
+  function afterSpending(
+    { windowMs, cost, tokens, everyMs, times }: Record<"windowMs" | "cost" | "tokens" | "everyMs" | "times", number>,
+    lastMs = everyMs,
+  ) {
+    const { allowance, hear, spend } = open(windowMs);
+    hear({ granted: 10_000, validMs: 10_000_000 }, { waiting: 0, spare: 10_000 });
+    const wishAt = (nowMs: number) => allowance.wish("next", 0, { cost, nowMs: START + nowMs, withinMs: 50 });
+    wishAt(0);
+    for (let time = 1; time < times; time++) {
+      spend(time * everyMs, tokens);
+      wishAt(time * everyMs);
+    }
+    const atMs = (times - 1) * everyMs + lastMs;
+    spend(atMs, tokens);
+    return wishAt(atMs);
+  }
 });
 
 describe("a report", () => {

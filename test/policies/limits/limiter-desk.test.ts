@@ -368,7 +368,6 @@ describe("asking in advance", () => {
     desk.press(account);
     const [ask] = rateAsks(depart(2));
     expect(ask?.wish?.waiting).toBe(0);
-    expect(ask?.wish?.spare).toBeGreaterThan(0);
   });
 });
 
