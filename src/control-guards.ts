@@ -1,4 +1,4 @@
-// What stands before the routes of the control surface: the admin secret, who keeps guessing it, and the limits of each part.
+// What stands before the routes of the control surface: the admin secret, who keeps guessing it, sessions, and the limits of each part.
 // Called by router.ts only. What refuses nothing lets the router go on.
 
 import type { IRequestStrict } from "itty-router";

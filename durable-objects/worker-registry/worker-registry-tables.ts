@@ -55,7 +55,7 @@ export class WorkerRegistryTables {
 
   /** The newest first. */
   listEjections(): Ejection[] {
-    return this.#sql.exec<EjectionRow>("SELECT * FROM ejections ORDER BY id DESC").toArray().map(toEjection);
+    return this.#sql.exec<EjectionRow>("SELECT * FROM ejections ORDER BY at DESC, id DESC").toArray().map(toEjection);
   }
 
   /** In the place of what was written of it before. */

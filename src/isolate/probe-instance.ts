@@ -9,35 +9,43 @@ const PATHS = ["/version", "/health"] as const;
 /** What is read of an answer. */
 const BODY_BYTES_MAX = 16_384;
 
-/** Never rejects. */
+/** Never rejects. What has answered by the deadline counts, even if its body has not come. */
 export async function probeInstance(env: Env, instance: CompiledInstance, timeoutMs: number): Promise<Probe> {
   const startedAtMs = Date.now();
   const controller = new AbortController();
-  const asked = ask(env, instance, controller.signal).catch((): Answer => ({ status: undefined }));
-  const answer = await waitAtMost(asked, timeoutMs);
-  if (answer === undefined) controller.abort();
-  return { ...(answer ?? { status: undefined }), ms: Date.now() - startedAtMs };
+  const heard: Heard = { status: undefined };
+  if ((await waitAtMost(ask(env, instance, { heard, signal: controller.signal }), timeoutMs)) === undefined)
+    controller.abort();
+  return { ...heard, ms: Date.now() - startedAtMs };
 }
 
-type Answer = Omit<Probe, "ms">;
+/** The first path that answered with 2xx, else what the last one said that answered at all. */
+type Heard = { -readonly [K in keyof Omit<Probe, "ms">]: Probe[K] };
+type Asking = { readonly heard: Heard; readonly signal: AbortSignal };
 
-/** The first path that answers with 2xx, else what the last one said. */
-async function ask(env: Env, instance: CompiledInstance, signal: AbortSignal): Promise<Answer> {
-  let last: Answer = { status: undefined };
+async function ask(env: Env, instance: CompiledInstance, asking: Asking): Promise<true> {
   for (const path of PATHS) {
-    const headers = { accept: "application/json" };
-    const init = { method: "GET", headers, redirect: "manual", signal } as const;
-    const response = await callInstance(env, instance, {
-      target: path,
-      url: `http://${instance.id}${path}`,
-      init,
-      upgrade: false,
-    });
-    last = { status: response.status };
-    if (response.ok) return { ...last, ...readVersion(await readStart(response)) };
-    response.body?.cancel().catch(() => undefined);
+    if (await isAnswered(env, instance, { ...asking, path })) return true;
   }
-  return last;
+  return true;
+}
+
+async function isAnswered(
+  env: Env,
+  instance: CompiledInstance,
+  { path, heard, signal }: Asking & { readonly path: string },
+) {
+  const init = { method: "GET", headers: { accept: "application/json" }, redirect: "manual", signal } as const;
+  const url = `http://${instance.id}${path}`;
+  try {
+    const response = await callInstance(env, instance, { target: path, url, init, upgrade: false });
+    heard.status = response.status;
+    if (response.ok) Object.assign(heard, readVersion(await readStart(response)));
+    else response.body?.cancel().catch(() => undefined);
+    return response.ok;
+  } catch {
+    return false;
+  }
 }
 
 async function readStart({ body }: Response): Promise<string> {

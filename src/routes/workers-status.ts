@@ -2,12 +2,14 @@
 
 import type { IRequestStrict } from "itty-router";
 import { ok } from "../contracts/refusals.ts";
+import { offeredSecret } from "../http/admin.ts";
 import { reply } from "../http/reply.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
+import { deploymentOf } from "../isolate/deployment.ts";
 import { probeInstance } from "../isolate/probe-instance.ts";
 import { describeTarget } from "../policies/balancing/describe-instance.ts";
 import { type Probe, verdictOf } from "../policies/health/probe-verdict.ts";
-import type { CompiledInstance } from "../policies/routing/compiled-config.ts";
+import type { CompiledConfig, CompiledInstance } from "../policies/routing/compiled-config.ts";
 
 const TIMEOUT_MS = 5_000;
 /** Each may be asked twice, and a request may call other Workers 32 times. What is beyond is `unknown`. */
@@ -18,18 +20,33 @@ const FRESH_MS = 1_000;
 type WorkerStatus = ReturnType<typeof describe>;
 type Found = { readonly workers: readonly WorkerStatus[]; readonly timestamp: string };
 let latest: { readonly configVersion: number; readonly atMs: number; readonly found: Found } | undefined;
+/** While somebody asks, others wait for what he finds. */
+let askingSinceMs = Number.NEGATIVE_INFINITY;
+const POLL_MS = 50;
 
 /**
  * {workers: [{id, pool, name, type, url, region, features, status, version, uptime, responseTime}], timestamp}: `status` is `online`,
  * `degraded` (answers, but not with 2xx), `offline` or `unknown`; `uptime` in s, `responseTime` in ms; null where there is none.
+ * Where an instance is reached (`url`) is for operators only.
  */
 export const getWorkersStatus = async (request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Response> => {
-  const { version, pools } = await currentConfig(env, ctx);
-  const nowMs = Date.now();
-  if (latest?.configVersion === version && Math.abs(nowMs - latest.atMs) < FRESH_MS)
-    return reply(request, ok(latest.found));
-  const instances = [...pools.values()].flatMap((pool) =>
-    pool.instances.map((instance) => ({ pool: pool.name, instance })),
+  const config = await currentConfig(env, ctx);
+  while (Date.now() - askingSinceMs < TIMEOUT_MS + FRESH_MS) await scheduler.wait(POLL_MS);
+  const { workers, timestamp } = findFresh(config) ?? (await find(env, config));
+  const isOperator = offeredSecret(request.headers, deploymentOf(env).adminSecret).isRight;
+  return reply(
+    request,
+    ok({ workers: isOperator ? workers : workers.map((one) => ({ ...one, url: null })), timestamp }),
+  );
+};
+
+const findFresh = ({ version }: CompiledConfig): Found | undefined =>
+  latest?.configVersion === version && Math.abs(Date.now() - latest.atMs) < FRESH_MS ? latest.found : undefined;
+
+async function find(env: Env, { version, pools }: CompiledConfig): Promise<Found> {
+  askingSinceMs = Date.now();
+  const instances = [...pools.values()].flatMap(({ name, instances: own }) =>
+    own.map((instance) => ({ pool: name, instance })),
   );
   const workers = await Promise.all(
     instances.map(async ({ pool, instance }, at) => {
@@ -39,8 +56,9 @@ export const getWorkersStatus = async (request: IRequestStrict, env: Env, ctx: E
   );
   const found = { workers, timestamp: new Date().toISOString() };
   latest = { configVersion: version, atMs: Date.now(), found };
-  return reply(request, ok(found));
-};
+  askingSinceMs = Number.NEGATIVE_INFINITY;
+  return found;
+}
 
 const describe = (pool: string, instance: CompiledInstance, probe: Probe | undefined) => ({
   id: instance.id,

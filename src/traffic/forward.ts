@@ -61,7 +61,7 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
       // Nothing was sent, so the next instance is no second try, nor is this one's health in question.
       if (error instanceof ApiKeyUnset) {
         tries.skip(instance);
-        refusal = refuse("api_key_unset");
+        if (tries.isUnsent) refusal = refuse("api_key_unset");
         continue;
       }
       leases.failed(selection, Date.now());

@@ -10,7 +10,7 @@ import {
 import type { CompiledInstance, CompiledRoute } from "../policies/routing/compiled-config.ts";
 
 export class Tries {
-  /** Never sent to again. */
+  /** Not selected again. */
   readonly tried: CompiledInstance[] = [];
   readonly deadlineAtMs: number;
   readonly #route: CompiledRoute;
@@ -27,7 +27,13 @@ export class Tries {
 
   /** Whether another try could follow the one that is about to be made. */
   get hasMore(): boolean {
-    return this.#sent + 1 < this.#sentMax;
+    const isLeft = this.tried.length + 1 < this.#route.pool.instances.length;
+    return isLeft && this.#sent + 1 < this.#sentMax && !this.#leases.isOutOfRetries;
+  }
+
+  /** Whether no instance has been sent to yet. */
+  get isUnsent(): boolean {
+    return this.#sent === 0;
   }
 
   /** Not sent to after all: the next is no second try. */

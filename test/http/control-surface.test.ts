@@ -59,13 +59,20 @@ describe("every path of the router", () => {
     expect(answer.headers.get("Allow")?.split(", ")).toContain(method);
   });
 
-  it.each(ROUTES.filter(({ path }) => !/^\/(health|version|api\/session)/.test(path)))(
+  it.each(ROUTES.filter(({ path }) => !/^\/(health|version|api\/session|api\/workers)/.test(path)))(
     "$method $path needs the admin secret",
     async ({ method, path }) => {
       const answer = await send(path, { method });
       expect([answer.status, jsonOf(answer).code]).toEqual([401, "admin_unauthorized"]);
     },
   );
+
+  it("GET /api/workers/status needs a session or the admin secret", async () => {
+    const codes = [];
+    for (const headers of [{}, { Cookie: "session=made-up" }, { "X-Admin-Secret": "wrong" }])
+      codes.push(jsonOf(await send("/api/workers/status", { headers })).code);
+    expect(codes).toEqual(["unauthenticated", "unauthenticated", "admin_unauthorized"]);
+  });
 });
 
 describe("a reserved path without a route", () => {

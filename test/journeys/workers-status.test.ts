@@ -65,7 +65,7 @@ describe("GET /api/workers/status", () => {
       old: "online",
       sick: "degraded",
       silent: "offline",
-      endless: "offline",
+      endless: "online",
       flood: "online",
       gone: "offline",
     });
@@ -96,6 +96,9 @@ describe("GET /api/workers/status", () => {
     });
     expect(made.status).toBe(201);
     const cookie = made.headers.getSetCookie()[0]?.split(";", 1)[0] ?? "";
-    expect((await ask({ Cookie: cookie })).status).toBe(200);
+    const seen = await ask({ Cookie: cookie });
+    expect(seen.status).toBe(200);
+    const { workers } = (await seen.json()) as Told;
+    expect(workers.map(({ url }) => url)).toEqual(workers.map(() => null));
   });
 });

@@ -11,24 +11,26 @@ const RETOLD_MS_MAX = 10_000;
 export class OutcomeReports {
   #since = 0;
   /** The latest that was not answered, and when the first of those was made. */
-  #untold: { readonly callId: number; readonly outcomes: LeaseCall["outcomes"]; readonly fromMs: number } | undefined;
+  #unconfirmed:
+    | { readonly callId: number; readonly outcomes: LeaseCall["outcomes"]; readonly fromMs: number }
+    | undefined;
 
   tell(slots: PoolSlots, callId: number, nowMs: number): Report {
-    const before = this.#untold;
+    const before = this.#unconfirmed;
     if (before !== undefined && Math.abs(nowMs - before.fromMs) > RETOLD_MS_MAX) {
       // Whether it was heard will never be known: better lost than counted twice.
       slots.acknowledge(before.outcomes);
       this.#since = before.callId;
-      this.#untold = undefined;
+      this.#unconfirmed = undefined;
     }
     const outcomes = slots.outcomes();
-    this.#untold = { callId, outcomes, fromMs: this.#untold?.fromMs ?? nowMs };
+    this.#unconfirmed = { callId, outcomes, fromMs: this.#unconfirmed?.fromMs ?? nowMs };
     return { outcomes, since: this.#since };
   }
 
   hear(slots: PoolSlots, { outcomes, callId }: Pick<LeaseCall, "outcomes" | "callId">): void {
     slots.acknowledge(outcomes);
     this.#since = callId;
-    this.#untold = undefined;
+    this.#unconfirmed = undefined;
   }
 }

@@ -44,8 +44,9 @@ export type PoolLeasesOptions = {
 /** So many calls may it take until a request that waits gets its position; pool-line.ts bounds the time. */
 const ASKS_MAX = 8;
 
-/** How long it may take until an isolate knows who is out. */
-const VERDICT_MS_MAX = 1_000;
+/** How old what an isolate knows of who is out may be, and what a busy one's report may take beyond renewAfterMs. */
+const VERDICT_MS = 1_000;
+const REPORT_MS = 500;
 
 export class PoolLeases {
   readonly #account: PoolAccount;
@@ -123,6 +124,11 @@ export class PoolLeases {
     answerSlot(slot, status);
   }
 
+  /** Whether a request could hardly be tried again just now: then the one try may take all the time there is. */
+  get isOutOfRetries(): boolean {
+    return this.#retries.isSpent;
+  }
+
   /** Whether a request that failed may be tried again; it counts then. */
   mayRetry(nowMs: number): boolean {
     return this.#retries.spend(this.#account.isolates, nowMs);
@@ -187,7 +193,7 @@ export class PoolLeases {
   /** Whoever was idle may not have heard who is out by now, and asks first; while the registry is down, there is nobody to ask. */
   #isOutOfDate(nowMs: number): boolean {
     const ageMs = nowMs - this.#account.snapshotAtMs;
-    return ageMs >= Math.max(VERDICT_MS_MAX, this.#line.renewAfterMs) && !this.#line.isDown(nowMs);
+    return ageMs >= Math.max(VERDICT_MS, this.#line.renewAfterMs + REPORT_MS) && !this.#line.isDown(nowMs);
   }
 
   /** Without the registry: in turn, or by this isolate's own requests and whatever the last snapshot is still worth. */

@@ -6,7 +6,7 @@ import type { LeaseCall, Outcome } from "../../contracts/registry.ts";
 /** What an isolate last told, to be taken off when it tells the same again. */
 export type Told = { readonly since: number; readonly outcomes: readonly Outcome[] };
 
-/** What is new in this call. Numbers that make no sense count as none. */
+/** What is new in this call. */
 export function newOutcomes(
   { since, outcomes }: Pick<LeaseCall, "since" | "outcomes">,
   before: Told | undefined,

@@ -25,25 +25,25 @@ describe("RetryBudget", () => {
   it("lets a fifth of many requests be tried again, beyond what it began with", () => {
     const retries = retried(new RetryBudget(), { requests: 10_000, seconds: 1 });
     expect(retries).toBeGreaterThanOrEqual(2_000);
-    expect(retries).toBeLessThanOrEqual(2_000 + 10 + 3);
+    expect(retries).toBeLessThanOrEqual(2_000 + 15 + 3);
   });
 
   it("lets 3 a second be tried again where requests are few", () => {
     expect(retried(new RetryBudget(), { requests: 300, seconds: 100 })).toBe(300);
-    expect(retried(new RetryBudget(), { requests: 600, seconds: 100 })).toBeLessThanOrEqual(120 + 300 + 10);
+    expect(retried(new RetryBudget(), { requests: 600, seconds: 100 })).toBeLessThanOrEqual(120 + 300 + 15);
   });
 
   it("shares the 3 among the isolates of the pool", () => {
     const retries = retried(new RetryBudget(), { requests: 1_000, seconds: 1_000, isolates: 100 });
-    expect(retries).toBeLessThanOrEqual(200 + 30 + 10);
+    expect(retries).toBeLessThanOrEqual(200 + 30 + 15);
     expect(retries).toBeGreaterThanOrEqual(200 + 30);
   });
 
-  it("saves up no more than 10, and a clock that steps back earns nothing", () => {
+  it("saves up no more than 15, and a clock that steps back earns nothing", () => {
     const budget = new RetryBudget();
     const burst = (nowMs: number) => Array.from({ length: 50 }, () => budget.spend(1, nowMs)).filter(Boolean).length;
-    expect(burst(0)).toBe(10);
-    expect(burst(3_600_000)).toBe(10);
+    expect(burst(0)).toBe(15);
+    expect(burst(3_600_000)).toBe(15);
     expect(burst(0)).toBe(0);
     expect(burst(1_000)).toBe(3);
   });
