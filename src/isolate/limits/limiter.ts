@@ -58,9 +58,11 @@ export class Limiter {
 
   /** At once (no promise) while everything needed is at hand. Never rejects. */
   admit(standings: readonly Standing[], access: Access): Admission | Promise<Admission> {
-    const now = { ...access, nowMs: this.#time.see(access.nowMs) };
-    const claims = standings.map((standing) => this.#claim(standing, now));
-    const isOpen = claims.some(({ outcome }) => outcome === undefined) && !claims.some(isKnownToRefuse);
+    const { env, ctx } = access;
+    const now = { env, ctx, nowMs: this.#time.see(access.nowMs) };
+    const claims: LimitClaim[] = [];
+    for (const standing of standings) claims.push(this.#claim(standing, now));
+    const isOpen = claims.some(isUnknown) && !claims.some(isKnownToRefuse);
     return isOpen ? this.#askAll(claims, now) : conclude(claims, now);
   }
 
@@ -77,7 +79,7 @@ export class Limiter {
     // Whatever is asked for alone now may have to wait for another that lapses meanwhile.
     const holdMs = claims.length > 1 ? HOLD_MS_MAX : 0;
     for (let rounds = 0; rounds < ASK_ROUNDS_MAX; rounds++) {
-      const open = claims.filter(({ outcome }) => outcome === undefined);
+      const open = claims.filter(isUnknown);
       if (open.length === 0) break;
       await Promise.all(open.map((claim) => claim.ask(access, holdMs)));
       const nowMs = this.#time.read();
@@ -121,25 +123,28 @@ export function limiter(): Limiter {
   return own;
 }
 
+const isUnknown = ({ outcome }: LimitClaim): boolean => outcome === undefined;
 const isKnownToRefuse = ({ outcome, limit }: LimitClaim): boolean =>
   outcome !== undefined && !limit.shadow && isRefusal(outcome);
 
 /** Spends what was set aside, or gives all of it back. */
 function conclude(claims: readonly LimitClaim[], access: Access): Admission {
   // The first, in the order given, that is known not to let the request pass, before any that has no answer.
-  const refused =
-    claims.find(isKnownToRefuse) ?? claims.find(({ outcome, limit }) => !limit.shadow && isRefusal(outcome));
+  const refused = claims.find(isKnownToRefuse) ?? claims.find((claim) => isUnknown(claim) && !claim.limit.shadow);
   if (refused !== undefined) {
     for (const claim of claims) claim.giveBack(access);
     const why = refused.outcome === "denied" ? "exceeded" : "unavailable";
     return { ok: false, fact: refused.fact(access.nowMs), why };
   }
-  for (const claim of claims) claim.confirm(access);
-  const holding = claims.filter((claim): claim is SlotClaim => claim instanceof SlotClaim && claim.isHeld);
-  return {
-    ok: true,
-    facts: claims.filter(({ limit }) => limit.headers).map((claim) => claim.fact(access.nowMs)),
-    overrun: claims.filter(({ limit, outcome }) => limit.shadow && isRefusal(outcome)).map(({ limit }) => limit.name),
-    slots: holding.length === 0 ? undefined : new HeldSlots(holding),
-  };
+  const facts: LimitFact[] = [];
+  const overrun: string[] = [];
+  const holding: SlotClaim[] = [];
+  for (const claim of claims) {
+    claim.confirm(access);
+    const { limit, outcome } = claim;
+    if (limit.headers) facts.push(claim.fact(access.nowMs));
+    if (limit.shadow && isRefusal(outcome)) overrun.push(limit.name);
+    if (claim instanceof SlotClaim && claim.isHeld) holding.push(claim);
+  }
+  return { ok: true, facts, overrun, slots: holding.length === 0 ? undefined : new HeldSlots(holding) };
 }

@@ -39,9 +39,8 @@ export class TokenClaim implements LimitClaim {
 
   lookAgain(nowMs: number): void {
     if (this.#hold === undefined || (nowMs < this.#hold.lease.untilMs && !this.#isOld)) return;
-    clearTimeout(this.#ageing);
     this.#facts.account.allowance.putBack(this.#hold);
-    this.#hold = undefined;
+    this.#letGo();
     this.outcome = undefined;
   }
 
@@ -54,15 +53,13 @@ export class TokenClaim implements LimitClaim {
   }
 
   confirm(access: Access): void {
-    clearTimeout(this.#ageing);
     if (this.#hold !== undefined) this.#facts.line.spend(this.#facts.account, this.#hold, access);
-    this.#hold = undefined;
+    this.#letGo();
   }
 
   giveBack(asking: Asking): void {
-    clearTimeout(this.#ageing);
     if (this.#hold !== undefined) this.#facts.line.putBack(this.#facts.account, this.#hold, asking);
-    this.#hold = undefined;
+    this.#letGo();
   }
 
   fact(nowMs: number): LimitFact {
@@ -78,6 +75,12 @@ export class TokenClaim implements LimitClaim {
     this.#hold = hold;
     this.#isOld = false;
     if (holdMs > 0) this.#ageing = setTimeout(() => (this.#isOld = true), holdMs);
+  }
+
+  #letGo(): void {
+    this.#hold = undefined;
+    if (this.#ageing !== undefined) clearTimeout(this.#ageing);
+    this.#ageing = undefined;
   }
 
   #withoutShard(): Outcome {

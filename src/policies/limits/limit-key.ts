@@ -35,30 +35,27 @@ export function standingsOf(limits: readonly CompiledLimit[], facts: KeyFacts): 
   return ok(standings);
 }
 
-/** The `%` of a key that looks like one whose `~` has been written otherwise. */
-const LOOKS_WRITTEN = /^%(?=(?:25)*7E)/;
-
 /**
  * The key, or what is missing of it where that is refused, or undefined where the limit is skipped for that. One part is its own text, several are joined by `+`,
  * each with `%` and `+` percent-encoded. A request that lacks a part counts by `~` and its address: a key that begins so by itself is
  * written `%7E…`, and one that begins with that `%257E…`, so that no two share a window.
  */
 function chooseKey({ parts, onMissingKey }: CompiledLimit, facts: KeyFacts): string | KeyPart | undefined {
-  const values: string[] = [];
+  let key = "";
   for (const part of parts) {
     const value = readPart(part, facts);
-    if (value !== undefined && value !== "") values.push(value);
-    else if (onMissingKey === "skip") return undefined;
-    else if (onMissingKey === "deny") return part;
-    else return `~${networkOf(facts.clientIp)}`;
+    if (value === undefined || value === "") {
+      if (onMissingKey === "skip") return undefined;
+      return onMissingKey === "deny" ? part : `~${networkOf(facts.clientIp)}`;
+    }
+    if (parts.length === 1) key = value.startsWith("%") ? value.replace(LOOKS_WRITTEN, "%25") : value;
+    else key += `${key === "" ? "" : "+"}${value.replaceAll(/[%+]/g, encodeURIComponent)}`;
   }
-  const [only = ""] = values;
-  const key =
-    values.length === 1
-      ? only.replace(LOOKS_WRITTEN, "%25")
-      : values.map((value) => value.replaceAll(/[%+]/g, encodeURIComponent)).join("+");
   return key.startsWith("~") ? `%7E${key.slice(1)}` : key;
 }
+
+/** The `%` of a key that looks like one whose `~` has been written otherwise. */
+const LOOKS_WRITTEN = /^%(?=(?:25)*7E)/;
 
 /** A key as an operator writes it: an IPv6 address, or its /64 however spelled, stands for the network that is counted. */
 export function writtenKey({ parts }: CompiledLimit, text: string): string {
