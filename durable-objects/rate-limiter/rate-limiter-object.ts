@@ -39,7 +39,7 @@ export class RateLimiter extends DurableObject<Env> {
 
   /** Durable when it returns. Repeating a call grants nothing twice: leases and slots have ids. */
   async exchange(call: LimiterCall): Promise<LimiterReply> {
-    const paceMs = this.#meter.note(call.isolateId, { toldMs: call.paceMs, nowMs: Date.now() });
+    const paceMs = this.#meter.note(call, Date.now());
     await this.#arm();
     return await this.#commit.run(() => {
       const nowMs = Date.now();

@@ -44,7 +44,7 @@ export class SimulatedShard {
 
   exchange(call: LimiterCall): LimiterReply {
     this.#count();
-    const paceMs = this.#meter.note(call.isolateId, { toldMs: call.paceMs, nowMs: this.#clock() });
+    const paceMs = this.#meter.note(call, this.#clock());
     const answers = call.asks.map((ask) => {
       const stored = { state: this.#states.get(ask.key), nowMs: this.#clock() };
       const { answer, change } = this.#works.serve(ask, call.isolateId, stored);
