@@ -11,7 +11,7 @@ const SECOND_MS = 1_000;
 /** Of what was asked for, so much still counts a second later. */
 const KEPT_PER_SECOND = 0.8;
 /** Who asks for more than so many times the mean is no longer one among equals. */
-const BUSY_TIMES = 2;
+const BUSY_TIMES = 4;
 
 /** `asked`: tokens in multiples of their cost, and slots. `weight`: parts of the budget, 1 for nearly all. */
 type Caller = { seenAtMs: number; asked: number; weight: number };
