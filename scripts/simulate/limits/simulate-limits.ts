@@ -15,7 +15,7 @@ export function simulateLimits(
   const shares = chosen.reduce((sum, { share }) => sum + share, 0);
   const play = (scenario: Scenario, at: number): ScenarioResult => {
     const result = runScenario(scenario, {
-      requests: Math.ceil((requests * scenario.share) / shares),
+      requests: untilUsedUp(scenario, (requests * scenario.share) / shares),
       seed: (seed + Math.imul(at, 0x9e37_79b9)) >>> 0,
     });
     print(rowOf(result));
@@ -26,4 +26,13 @@ export function simulateLimits(
   const results = chosen.map(play);
   print(["", ...verdictLines(results)].join("\n"));
   return results;
+}
+
+/** Of a window: by then it is used up wherever more is demanded than it allows. */
+const USED_UP = 0.95;
+
+/** At least so many, and as many more as it takes to end late in a window: else the end would cut what the omniscient limiter is ahead by. */
+function untilUsedUp({ limit, demand, cost }: Scenario, requests: number): number {
+  const perWindow = (limit * demand) / cost;
+  return Math.ceil((Math.ceil(requests / perWindow - USED_UP) + USED_UP) * perWindow);
 }
