@@ -106,7 +106,7 @@ const wantsJson = (request: Request): boolean => {
 };
 
 /** Content-Length is set by hand: a body that passes a service binding arrives without it, and the plane reads it. */
-function send(status: number, contentType: string, text: string): Response {
+export function send(status: number, contentType: string, text: string): Response {
   const body = new TextEncoder().encode(text);
   return new Response(body, {
     status,

@@ -1,7 +1,8 @@
 // What a deployment's variables change: who is believed about addresses, what is logged, and never who is let in.
 
 import { env } from "cloudflare:workers";
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { captureLines } from "../captured-lines.ts";
 import { asAdmin, BACKEND_API_KEY, configure, jsonOf, send } from "../http/send.ts";
 
 beforeAll(async () => {
@@ -15,15 +16,7 @@ beforeAll(async () => {
   });
 });
 
-let lines: string[];
-beforeEach(() => {
-  lines = [];
-  for (const level of ["log", "info", "warn", "error"] as const)
-    vi.spyOn(console, level).mockImplementation((line: unknown) => void lines.push(String(line)));
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const lines = captureLines();
 const lineOf = (requestId: string): Record<string, unknown> | undefined => {
   const line = lines.find((text) => text.includes(requestId) && text.includes('"msg":"request"'));
   return line === undefined ? undefined : (JSON.parse(line) as Record<string, unknown>);

@@ -1,6 +1,7 @@
 // A limiter that does not answer: each limit's `onError` decides, and whatever it decides is never called a 429 of the caller's.
 
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { captureLines } from "../captured-lines.ts";
 import { asAdmin, configure, downObject, jsonOf, type Sent, send } from "../http/send.ts";
 
 const perMinute = (limit: number, more: object = {}) => ({ key: "ip", limit, windowMs: 60_000, ...more });
@@ -25,15 +26,7 @@ beforeAll(() =>
   }),
 );
 
-let lines: string[];
-beforeEach(() => {
-  lines = [];
-  for (const level of ["log", "info", "warn", "error"] as const)
-    vi.spyOn(console, level).mockImplementation((line: unknown) => void lines.push(String(line)));
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const lines = captureLines();
 
 let clients = 0;
 const newClient = (): string => `10.0.0.${++clients}:4321`;

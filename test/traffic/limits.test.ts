@@ -1,6 +1,7 @@
 // Limits as a visitor meets them: what a refusal says, which limits count a request and by which key, and what they leave alone.
 
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { captureLines } from "../captured-lines.ts";
 import { type Answer, configure, configureExactly, jsonOf, open, type Sent, send, sendAsAdmin } from "../http/send.ts";
 
 const MINUTE_MS = 60_000;
@@ -61,15 +62,7 @@ const DOCUMENT = {
 
 beforeAll(() => configure(DOCUMENT));
 
-let lines: string[];
-beforeEach(() => {
-  lines = [];
-  for (const level of ["log", "info", "warn", "error"] as const)
-    vi.spyOn(console, level).mockImplementation((line: unknown) => void lines.push(String(line)));
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const lines = captureLines();
 
 let clients = 0;
 /** A client nobody has heard of. */

@@ -43,7 +43,7 @@ describe("the example", () => {
     expect(await routeOf("/api/workspace/chat")).toBe("workspace-chat");
     expect(await routeOf("/api/workspace/chats")).toBe("workspace");
     expect(await routeOf("/api/chat")).toBe("chat");
-    expect(await routeOf("/api/chats")).toBe("anyone");
+    expect(await routeOf("/api/chats")).toBe("api-path");
   });
 
   it.each([

@@ -1,19 +1,16 @@
 // The control plane may fail, traffic may not: what is served from last-good knowledge, and that it says so.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { captureLines } from "../captured-lines.ts";
 import { type Answer, asAdmin, configure, downObject, jsonOf, send } from "../http/send.ts";
 
 /** In the true future, so that no alarm fires by itself. */
 const T0 = 4_000_000_000_000;
 const later = (ms: number) => vi.setSystemTime(Date.now() + ms);
-let lines: string[];
+const lines = captureLines();
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ["Date"], now: T0 });
-  lines = [];
-  vi.spyOn(console, "info").mockImplementation((line: string) => void lines.push(line));
-  vi.spyOn(console, "log").mockImplementation((line: string) => void lines.push(line));
-  vi.spyOn(console, "warn").mockImplementation(() => undefined);
   await configure({
     domain: "sonr.id",
     configFreshnessMs: 50,
@@ -28,7 +25,6 @@ beforeEach(async () => {
 });
 afterEach(() => {
   vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 const staleOf = ({ status, headers }: Answer) => [status, headers.get("X-Signalbox-Stale")];

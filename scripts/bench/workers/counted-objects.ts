@@ -3,7 +3,14 @@
 
 import * as classes from "../../../durable-objects/index.ts";
 
-export { ControlPlane, RateLimiter, Revocations, Session, WorkerRegistry } from "../../../durable-objects/index.ts";
+export {
+  ControlPlane,
+  HealthMonitor,
+  RateLimiter,
+  Revocations,
+  Session,
+  WorkerRegistry,
+} from "../../../durable-objects/index.ts";
 
 /** `Class.method` → calls, `Class.rowsWritten` → rows. One isolate hosts all objects, so this sees every one of them. */
 const counts = new Map<string, number>();

@@ -20,11 +20,10 @@ const signedIn = (defaultApp?: App): SessionData => ({
 });
 const signedOut: SessionData = { authenticated: false, createdAt: 1, lastActivityAt: 1 };
 
+const APPS = ["AUTH_APP", "CONSOLE_APP", "PROFILE_APP", "SEARCH_APP", "ENCLAVE_APP"];
+const WALLET = ["MAIN_BOT", "API", "BANKING", "SECURITY", "FRONTEND", "ANALYTICS"].map((name) => `${name}_WORKER`);
 const bindings = new Map<string, BindingKind>(
-  ["AUTH_APP", "CONSOLE_APP", "PROFILE_APP", "SEARCH_APP", "ENCLAVE_APP", "BACKEND_SERVICE_1"].map((name) => [
-    name,
-    "service",
-  ]),
+  [...APPS, ...WALLET, "BACKEND_SERVICE_1"].map((name) => [name, "service"]),
 );
 const compile = (document: ConfigDocument) => compileConfig({ version: 1, document, bindings });
 
@@ -81,6 +80,15 @@ describe("the example configuration", () => {
     ["L06", "sonr.id", "/api/terminal/1", undefined, "backends"],
     ["L07", "sonr.id", "/api/integrations/github", undefined, "edge"],
     ["L08", "sonr.id", "/api/user/repos", signedIn(), "edge"],
+    ["D02", "sonr.id", "/main-bot/webhook", undefined, "main-bot"],
+    ["D03", "sonr.id", "/api/wallets", undefined, "api"],
+    ["D03 after what has a longer path", "sonr.id", "/api/chats", undefined, "api"],
+    ["D03 whole segments only", "sonr.id", "/apis", undefined, "auth"],
+    ["D04", "sonr.id", "/banking/transfers", signedIn("profile"), "banking"],
+    ["D04 any other host (D36)", "other.example", "/banking/transfers", undefined, "banking"],
+    ["D05", "sonr.id", "/security/tokens/check", undefined, "security"],
+    ["D06", "sonr.id", "/frontend", undefined, "frontend"],
+    ["D07", "sonr.id", "/analytics/summary", undefined, "analytics"],
     ["D36 main domain", "sonr.id", "/backends/x", signedIn(), "backends"],
     ["D36 any other host", "other.example", "/backends/x", undefined, "backends"],
     ["no route", "other.example", "/", undefined, undefined],

@@ -1,6 +1,7 @@
 // motr-auth (M03): the page of those who are not signed in. It holds no passwords and opens no session itself:
 // an operator does, and the page gives the very command for the name that was typed.
 
+import { readBounded } from "../../bounded-body.ts";
 import { type Answer, html, mountOf, pathInside, readVisit, refuseMethod, reply, type Visit } from "../../page.ts";
 
 const FORM_BYTES_MAX = 4_096;
@@ -39,19 +40,6 @@ async function readUsername(request: Request): Promise<string | undefined> {
   const body = await readBounded(request, FORM_BYTES_MAX);
   const username = new URLSearchParams(body).get("username")?.trim() ?? "";
   return username.length > 0 && username.length <= NAME_MAX ? username : undefined;
-}
-
-/** The body as text, or undefined when it exceeds `bytesMax`; a declared length is not believed. */
-async function readBounded(request: Request, bytesMax: number): Promise<string | undefined> {
-  const decoder = new TextDecoder();
-  let bytes = 0;
-  let text = "";
-  for await (const chunk of request.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > bytesMax) return undefined;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }
 
 async function answerForm(request: Request, visit: Visit, title: string): Promise<Answer> {
