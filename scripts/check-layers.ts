@@ -15,7 +15,9 @@ const CORE = ["src/contracts/", "src/policies/"];
 /** Belongs to no layer: every part that runs writes its log and bounds its waits in one form. Stands on nothing itself. */
 const GROUND = ["src/log.ts", "src/deadline.ts"];
 const REACH = [...CORE, ...GROUND, "src/objects.ts"];
-const CONTROL = [...REACH, "src/http/", "src/isolate/", "src/routes/", "package.json"];
+/** Calls instances of pools: requests are sent from isolates, probes from an object. */
+const INSTANCES = "src/instances/";
+const CONTROL = [...REACH, INSTANCES, "src/http/", "src/isolate/", "src/routes/", "package.json"];
 const FROM_NPM = /^(?!(?:cloudflare|node|workerd):)/;
 const NOTHING = /(?!)/;
 
@@ -25,9 +27,10 @@ const LAYERS: readonly Layer[] = [
   { files: /^src\/policies\//, imports: CORE, packages: /^valibot$/ },
   { files: /^src\/(?:log|deadline)\.ts$/, imports: [], packages: NOTHING },
   { files: /^src\/objects\.ts$/, imports: CORE },
+  { files: /^src\/instances\//, imports: [...CORE, ...GROUND, INSTANCES] },
   { files: /^src\/http\//, imports: [...REACH, "src/http/"] },
-  { files: /^src\/isolate\//, imports: [...REACH, "src/http/", "src/isolate/"] },
-  { files: /^src\/traffic\//, imports: [...CORE, ...GROUND, "src/http/", "src/isolate/", "src/traffic/"] },
+  { files: /^src\/isolate\//, imports: [...REACH, INSTANCES, "src/http/", "src/isolate/"] },
+  { files: /^src\/traffic\//, imports: [...CORE, ...GROUND, INSTANCES, "src/http/", "src/isolate/", "src/traffic/"] },
   { files: /^src\/routes\//, imports: CONTROL },
   { files: /^src\/control-guards\.ts$/, imports: CONTROL },
   // The router mounts explain, which takes the data plane's own steps without sending anything.
@@ -41,7 +44,7 @@ const LAYERS: readonly Layer[] = [
   { files: /^durable-objects\/migrate\.ts$/, imports: CORE },
   {
     files: /^durable-objects\/([^/]+)\//,
-    imports: [...REACH, "durable-objects/$1/", "durable-objects/migrate.ts", "migrations/$1/"],
+    imports: [...REACH, INSTANCES, "durable-objects/$1/", "durable-objects/migrate.ts", "migrations/$1/"],
   },
   { files: /^migrations\/([^/]+)\//, imports: ["migrations/$1/", "durable-objects/migrate.ts"] },
   { files: /^examples\//, imports: ["examples/"] },

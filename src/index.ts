@@ -5,7 +5,14 @@ import { isControlPath } from "./policies/routing/control-paths.ts";
 import { routeControl } from "./router.ts";
 import { handle } from "./traffic/handle.ts";
 
-export { ControlPlane, RateLimiter, Revocations, Session, WorkerRegistry } from "../durable-objects/index.ts";
+export {
+  ControlPlane,
+  HealthMonitor,
+  RateLimiter,
+  Revocations,
+  Session,
+  WorkerRegistry,
+} from "../durable-objects/index.ts";
 
 export default {
   fetch: (request, env, ctx) =>

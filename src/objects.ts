@@ -24,6 +24,9 @@ export const callControl = <R>(env: Env, work: Work<ObjectOf<Env["CONTROL"]>, R>
 export const callRegistry = <R>(env: Env, pool: string, work: Work<ObjectOf<Env["REGISTRY"]>, R>): Promise<R> =>
   call(env.REGISTRY, pool, work);
 
+export const callHealth = <R>(env: Env, pool: string, work: Work<ObjectOf<Env["HEALTH"]>, R>): Promise<R> =>
+  call(env.HEALTH, pool, work);
+
 /** `name` is the hash of the cookie's id, never the id itself. */
 export const callSession = <R>(env: Env, name: string, work: Work<ObjectOf<Env["SESSION"]>, R>): Promise<R> =>
   call(env.SESSION, name, work);

@@ -1,11 +1,12 @@
 // The plane's configuration, version by version, and its audit log: what an operator changed, chained by hashes. One per plane.
-// Tables: config_versions, audit_log, control_state. No alarm. RPC: current, replace, patch, rollback, version, history, record,
-// auditLog, verifyAudit. A change and its audit row commit together; nothing that can't work ever comes into force.
+// Tables: config_versions, audit_log, control_state, monitored_pools. Alarm: tells the monitors of pools that are probed of each version.
+// RPC: current, replace, patch, rollback, version, history, record, auditLog, verifyAudit. A change, its audit row and whom it is to be
+// told commit together; nothing that can't work ever comes into force.
 
 import { DurableObject } from "cloudflare:workers";
 import { controlPlaneMigrations } from "../../migrations/control-plane/index.ts";
 import { describeBindings } from "../../src/contracts/bindings.ts";
-import type { ConfigVersion } from "../../src/contracts/config.ts";
+import type { ConfigDocument, ConfigVersion } from "../../src/contracts/config.ts";
 import type {
   AuditEvent,
   AuditRow,
@@ -26,6 +27,7 @@ import { migrate } from "../migrate.ts";
 import { adoptConfigFile } from "./adopt-config-file.ts";
 import { AuditLog, sha256 } from "./audit-log.ts";
 import { ControlPlaneTables, type NewVersion } from "./control-plane-tables.ts";
+import { MonitoredPools } from "./monitored-pools.ts";
 
 /** At up to 1 MiB each they stay far from the object's 10 GB. */
 const VERSIONS_KEPT = 1_000;
@@ -36,13 +38,17 @@ type Origin = Pick<NewVersion, "source" | "actor" | "commandId" | "restores">;
 export class ControlPlane extends DurableObject<Env> {
   readonly #tables: ControlPlaneTables;
   readonly #audit: AuditLog;
+  readonly #monitored: MonitoredPools;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     migrate(ctx.storage, controlPlaneMigrations);
     this.#tables = new ControlPlaneTables(ctx.storage.sql);
     this.#audit = new AuditLog(this.#tables);
+    this.#monitored = new MonitoredPools(ctx, env);
     adoptConfigFile({ env, tables: this.#tables, storage: ctx.storage, store: (text) => this.#storeFile(text) });
+    // A file was adopted, a migration has found whom to tell, or an alarm got lost.
+    this.#monitored.arm(Date.now());
   }
 
   /** What is in force; the document only if the caller doesn't have that version yet. Version 0 is the empty document. */
@@ -97,8 +103,12 @@ export class ControlPlane extends DurableObject<Env> {
     return this.#audit.verify();
   }
 
+  override async alarm(): Promise<void> {
+    await this.#monitored.tellDue();
+  }
+
   #storeFile(text: string): void {
-    this.#store(text, { source: "file", actor: "start", commandId: null }, Date.now());
+    this.#insert(text, { source: "file", actor: "start", commandId: null }, Date.now());
   }
 
   #change(
@@ -119,8 +129,14 @@ export class ControlPlane extends DurableObject<Env> {
     return ok({ version, changed, document, warnings });
   }
 
-  /** The new version and its audit row, both or neither. */
   #store(text: string, origin: Origin, nowMs: number): number {
+    const version = this.#insert(text, origin, nowMs);
+    this.#monitored.arm(nowMs);
+    return version;
+  }
+
+  /** The new version, its audit row and whom to tell, all or nothing. */
+  #insert(text: string, origin: Origin, nowMs: number): number {
     return this.ctx.storage.transactionSync(() => {
       const version = this.#tables.newestVersion() + 1;
       this.#tables.insertVersion({ ...origin, version, createdAt: nowMs, text });
@@ -128,6 +144,7 @@ export class ControlPlane extends DurableObject<Env> {
       const { source, actor, restores } = origin;
       const detail = { source, sha256: sha256(text), ...(restores !== undefined && { restores }) };
       this.#audit.append({ action: `config.${source}`, actor, subject: `version ${version}`, detail }, nowMs);
+      this.#monitored.expect(JSON.parse(text) as ConfigDocument, version);
       return version;
     });
   }

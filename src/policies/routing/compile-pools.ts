@@ -3,6 +3,7 @@
 import { type Bindings, DISCOVERY_MAX } from "../../contracts/bindings.ts";
 import type { ConfigDocument, InstanceConfig, PoolConfig } from "../../contracts/config.ts";
 import { ATTEMPTS } from "../forwarding/retry-profile.ts";
+import { compileProbeSettings } from "../health/probe-settings.ts";
 import type { CompiledInstance, CompiledPool, Target } from "./compiled-config.ts";
 import { isControlPath } from "./control-paths.ts";
 import type { Findings, Place } from "./findings.ts";
@@ -39,6 +40,7 @@ function compilePool(name: string, pool: PoolConfig, around: Surroundings): Comp
     instances,
     retryProfile,
     attemptsMax: Math.min(instances.length, pool.retry?.attempts ?? ATTEMPTS[retryProfile]),
+    ...(pool.health !== undefined && { health: compileProbeSettings(pool.health) }),
   };
 }
 
@@ -46,7 +48,6 @@ function adviseOnPool(pool: PoolConfig, place: Place, findings: Findings): void 
   if (pool.strategy !== undefined && pool.strategy !== "round-robin" && pool.strategy !== "least-connections") {
     findings.warn([...place, "strategy"], `${pool.strategy} is stored but behaves as round-robin`);
   }
-  if (pool.health !== undefined) findings.warn([...place, "health"], "is stored, but nobody probes yet");
   for (const [index, { weight = 1 }] of (pool.instances ?? []).entries()) {
     if (weight !== 1) findings.warn([...place, "instances", index, "weight"], WEIGHT_IGNORED);
   }

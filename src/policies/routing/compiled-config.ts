@@ -2,6 +2,7 @@
 
 import type { SessionCondition } from "../../contracts/config.ts";
 import type { RetryProfile } from "../forwarding/retry-profile.ts";
+import type { ProbeSettings } from "../health/probe-settings.ts";
 import type { CompiledLimit } from "../limits/compiled-limit.ts";
 
 export type Target =
@@ -32,6 +33,8 @@ export type CompiledPool = {
   readonly retryProfile: RetryProfile;
   /** Tries per request, first included; never more than there are instances. */
   readonly attemptsMax: number;
+  /** Absent where nobody probes: then only requests tell how instances are. */
+  readonly health?: ProbeSettings;
 };
 
 export type CompiledRoute = {

@@ -1,0 +1,150 @@
+// One per pool that has `health`: probes its instances and tells the pool's registry how they are. It sends nobody anywhere.
+// Tables: plan, probes, transitions. Alarm: reads the configuration, probes who is due, writes down, reports, sets the next.
+// RPC: watch (the control plane, when the configuration has changed); transitions (operators).
+
+import { DurableObject } from "cloudflare:workers";
+import { healthMonitorMigrations } from "../../migrations/health-monitor/index.ts";
+import type { HealthFact, HealthTransition } from "../../src/contracts/health.ts";
+import { withDeadline } from "../../src/deadline.ts";
+import { log } from "../../src/log.ts";
+import { callRegistry } from "../../src/objects.ts";
+import { factsOf } from "../../src/policies/health/probe-record.ts";
+import { adoptPlan, concludeRound, type ProbePlan, type RoundOutcome } from "../../src/policies/health/probe-round.ts";
+import { dueRecords, nextAlarmAtMs } from "../../src/policies/health/probe-schedule.ts";
+import { type ProbeSettings, reportValidMs } from "../../src/policies/health/probe-settings.ts";
+import { migrate } from "../migrate.ts";
+import { HealthMonitorTables } from "./health-monitor-tables.ts";
+import { probeInstances } from "./probe-instances.ts";
+import { raiseAlert } from "./raise-alert.ts";
+import { readPlan } from "./read-plan.ts";
+
+/** Whoever changes the configuration says so: reading it more often finds nothing new. */
+const READ_EVERY_MS = 1_000;
+/** A report without news is not repeated sooner. */
+const REPORT_EVERY_MS = 500;
+const REPORT_MS_MAX = 5_000;
+/** After what did not work: a report that did not arrive, or a configuration that could not be read. */
+const AGAIN_AFTER_MS = 1_000;
+/** An alarm set to now while one is running may stall. */
+const AT_ONCE_MS = 10;
+
+export class HealthMonitor extends DurableObject<Env> {
+  readonly #tables: HealthMonitorTables;
+  readonly #pool: string;
+  /** Not stored: a new deployment may make something else of the same version. */
+  #knownVersion: number | null = null;
+  #readAtMs = Number.NEGATIVE_INFINITY;
+  #reportedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    migrate(ctx.storage, healthMonitorMigrations);
+    this.#tables = new HealthMonitorTables(ctx.storage.sql);
+    // An object's name is `{generation}:{pool}`.
+    const name = ctx.id.name ?? "";
+    this.#pool = this.#tables.findPool() ?? name.slice(name.indexOf(":") + 1);
+  }
+
+  /** Has the alarm look at the configuration at once, and begin, go on or stop probing. May be repeated. */
+  async watch(): Promise<void> {
+    this.#readAtMs = Number.NEGATIVE_INFINITY;
+    this.#tables.savePool(this.#pool);
+    await this.ctx.storage.setAlarm(Date.now() + AT_ONCE_MS);
+  }
+
+  /** The newest first, at most 1,000. */
+  transitions(): HealthTransition[] {
+    return this.#tables.listTransitions();
+  }
+
+  /** Never throws for what others fail to do: the platform would repeat it at its own pace, and give it up in the end. */
+  override async alarm(): Promise<void> {
+    try {
+      await this.#adoptConfiguration();
+      const plan = this.#tables.findPlan();
+      if (plan !== undefined) return await this.#arm(await this.#probe(plan));
+      // A pool is on the books until the configuration has said that nothing is to be probed.
+      if (this.#tables.findPool() !== undefined) await this.#arm(Date.now() + AGAIN_AFTER_MS);
+    } catch (error) {
+      log("error", "round of probes failed", { pool: this.#pool, cause: String(error) });
+      await this.#arm(Date.now() + AGAIN_AFTER_MS);
+    }
+  }
+
+  /** While the configuration can't be read, what it said last counts. */
+  async #adoptConfiguration(): Promise<void> {
+    const nowMs = Date.now();
+    if (Math.abs(nowMs - this.#readAtMs) < READ_EVERY_MS) return;
+    // Before it is read: a change meanwhile has it read again.
+    this.#readAtMs = nowMs;
+    try {
+      const reading = await readPlan(this.env, this.#pool, this.#knownVersion);
+      if (reading !== undefined) this.#knownVersion = reading.version;
+      const plan = reading === undefined ? this.#tables.findPlan() : reading.plan;
+      if (plan === undefined) await this.#stop();
+      else if (reading !== undefined) this.#adopt(plan);
+    } catch (error) {
+      log("warn", "configuration not read", { pool: this.#pool, cause: String(error) });
+    }
+  }
+
+  #adopt(next: ProbePlan): void {
+    const before = this.#tables.findPlan();
+    const moment = { nowMs: Date.now(), random: Math.random };
+    const { ended, begun } = adoptPlan(this.#tables.listRecords(), { before, next }, moment);
+    if (JSON.stringify(before) !== JSON.stringify(next)) this.#tables.savePlan(next);
+    for (const instanceId of ended) this.#tables.deleteRecord(instanceId);
+    if (ended.length > 0) this.#reportedAtMs = Number.NEGATIVE_INFINITY;
+    for (const record of begun) this.#tables.saveRecord(record);
+  }
+
+  /** Takes back what was reported, too. Should that fail, it lapses. */
+  async #stop(): Promise<void> {
+    const plan = this.#tables.findPlan();
+    this.#tables.clear();
+    if (plan !== undefined) await this.#report([], plan.settings);
+  }
+
+  /** Probes who is due; returns when to come back, epoch ms. */
+  async #probe({ settings, instances }: ProbePlan): Promise<number> {
+    const due = new Set(dueRecords(this.#tables.listRecords(), settings, Date.now()).map((one) => one.instanceId));
+    const probes = await probeInstances(this.env, { settings, instances: instances.filter(({ id }) => due.has(id)) });
+    const nowMs = Date.now();
+    const outcome = concludeRound(this.#tables.listRecords(), probes, { settings, nowMs, random: Math.random });
+    this.#writeDown(outcome);
+    const records = this.#tables.listRecords();
+    const isNews = outcome.transitions.length > 0 || Math.abs(nowMs - this.#reportedAtMs) >= REPORT_EVERY_MS;
+    const isHeard = !isNews || (await this.#report(factsOf(records), settings));
+    const nextAtMs = nextAlarmAtMs(records, settings, Date.now());
+    return isHeard ? nextAtMs : Math.min(nextAtMs, Date.now() + AGAIN_AFTER_MS);
+  }
+
+  #writeDown({ records, transitions, alerts }: RoundOutcome): void {
+    for (const record of records) this.#tables.saveRecord(record);
+    for (const transition of transitions) this.#tables.appendTransition(transition);
+    for (const { instanceId, failures } of alerts) raiseAlert({ pool: this.#pool, instance: instanceId, failures });
+  }
+
+  /** Whether the registry has it. */
+  async #report(facts: readonly HealthFact[], settings: ProbeSettings): Promise<boolean> {
+    try {
+      const report = { facts, validMs: reportValidMs(settings) };
+      await withDeadline(
+        callRegistry(this.env, this.#pool, (registry) => registry.hearHealth(report)),
+        REPORT_MS_MAX,
+      );
+      this.#reportedAtMs = Date.now();
+      return true;
+    } catch (error) {
+      log("warn", "registry did not hear of probes", { pool: this.#pool, cause: String(error) });
+      this.#reportedAtMs = Number.NEGATIVE_INFINITY;
+      return false;
+    }
+  }
+
+  /** Unless `watch` has set it to an earlier time meanwhile. */
+  async #arm(atMs: number): Promise<void> {
+    const set = await this.ctx.storage.getAlarm();
+    if (set === null || set > atMs) await this.ctx.storage.setAlarm(atMs);
+  }
+}
