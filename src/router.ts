@@ -28,6 +28,7 @@ import {
 } from "./routes/config.ts";
 import { getServices } from "./routes/discovery.ts";
 import { getHealth } from "./routes/health.ts";
+import { getHealthWorkers } from "./routes/health-workers.ts";
 import { getLimitKey, getLimits, refundLimitKey, resetLimitKey } from "./routes/limits.ts";
 import { getHealthHistory } from "./routes/pool-health.ts";
 import { getSession, logout, postPreferences } from "./routes/session.ts";
@@ -42,6 +43,7 @@ const router = Router<IRequestStrict, [Env, ExecutionContext]>();
 router
   .all("/health*", limitedBy("health"))
   .get("/health", getHealth)
+  .get("/health/workers", getHealthWorkers)
   .all("/metrics*", limitedBy("metrics"))
   .get("/version", getVersion)
 

@@ -1,12 +1,14 @@
 // One per pool: decides round-robin and least-connections for every isolate, and knows what is in flight everywhere.
-// Tables: roster, cursor, ejections. Alarm: every TICK_MS while isolates or positions are out, lapses what is overdue and writes the books down.
-// RPC: lease (isolates: report, renew and lease in one call); status, ejections (operators). Never awaits, never writes a row per request.
+// Tables: roster, cursor, ejections, verdicts. Alarm: every TICK_MS while isolates or positions are out, lapses what is overdue and writes the books down.
+// RPC: lease (isolates: report, renew and lease in one call); hearHealth (HealthMonitor: what probes find); status, health, ejections (those who
+// look). Never awaits, never writes a row per request.
 
 import { DurableObject } from "cloudflare:workers";
 import { workerRegistryMigrations } from "../../migrations/worker-registry/index.ts";
-import type { Ejection, LeaseCall, LeaseReply, RegistryStatus } from "../../src/contracts/registry.ts";
+import type { HealthReport } from "../../src/contracts/health.ts";
+import type { Ejection, LeaseCall, LeaseReply, PoolHealth, RegistryStatus } from "../../src/contracts/registry.ts";
 import { answerLeaseCall } from "../../src/policies/balancing/answer-lease-call.ts";
-import { describeRegistry } from "../../src/policies/balancing/describe-registry.ts";
+import { describeHealth, describeRegistry } from "../../src/policies/balancing/describe-registry.ts";
 import { storeLedger } from "../../src/policies/balancing/position-ledger.ts";
 import {
   closeRound,
@@ -14,6 +16,8 @@ import {
   openBooks,
   type RegistryBooks,
 } from "../../src/policies/balancing/registry-books.ts";
+import { forgivenBefore } from "../../src/policies/health/ejections.ts";
+import { hearReport } from "../../src/policies/health/verdicts.ts";
 import { migrate } from "../migrate.ts";
 import { WorkerRegistryTables } from "./worker-registry-tables.ts";
 
@@ -32,7 +36,10 @@ export class WorkerRegistry extends DurableObject<Env> {
     super(ctx, env);
     migrate(ctx.storage, workerRegistryMigrations);
     this.#tables = new WorkerRegistryTables(ctx.storage.sql);
-    this.#books = openBooks(this.#tables.findRoster(), this.#tables.findCursor(), this.#tables.findEjections());
+    this.#books = openBooks(this.#tables.findRoster(), this.#tables.findCursor(), {
+      ejections: this.#tables.findEjections(),
+      verdicts: this.#tables.findVerdicts(),
+    });
   }
 
   /** Books an isolate's report and leases what it asks for; the reply leaves only after what it rests on is durable (output gate). */
@@ -43,15 +50,25 @@ export class WorkerRegistry extends DurableObject<Env> {
     const reply = answerLeaseCall(this.#books, call, nowMs);
     if (this.#books.roster !== undefined && this.#books.roster !== roster) this.#tables.saveRoster(this.#books.roster);
     if (ledger.mark !== mark) this.#saveCursor();
-    for (const ejection of health.unsaved.splice(0)) this.#tables.saveEjection(ejection);
+    if (health.unsaved.length > 0) this.#tables.saveEjections(health.unsaved.splice(0), forgivenBefore(nowMs));
     if (reply.kind === "leased") this.#arm(nowMs);
     return reply;
+  }
+
+  /** Whole: takes the place of the report before, and may be repeated. */
+  hearHealth(report: HealthReport): void {
+    const toStore = hearReport(this.#books.verdicts, report, Date.now());
+    if (toStore !== undefined) this.#tables.saveVerdicts(toStore);
   }
 
   status(): RegistryStatus {
     const nowMs = Date.now();
     lapseOverdue(this.#books, nowMs);
     return describeRegistry(this.#pool(), this.#books, nowMs);
+  }
+
+  health(): PoolHealth {
+    return describeHealth(this.#books, Date.now());
   }
 
   /** The newest first. */

@@ -1,11 +1,14 @@
-// All SQL of the WorkerRegistry object: one row of roster, one row of cursor, the latest ejections. Called by the object only.
+// All SQL of the WorkerRegistry object: one row each of roster, cursor and verdicts, the latest ejections. Called by the object only.
 
+import type { HealthFact } from "../../src/contracts/health.ts";
 import type { Ejection, RosterInstance } from "../../src/contracts/registry.ts";
 import type { FreePositions } from "../../src/policies/balancing/free-positions.ts";
 import type { StoredCursor, StoredRoster } from "../../src/policies/balancing/registry-books.ts";
+import type { StoredVerdicts } from "../../src/policies/health/verdicts.ts";
 
 type RosterRow = { version: number; config_version: number; deployed_at: number; strategy: string; instances: string };
 type EjectionRow = { instance_id: string; times: number; at: number; until: number };
+type VerdictsRow = { facts: string; until: number };
 type CursorRow = {
   epoch: number;
   mark: number;
@@ -17,7 +20,7 @@ type CursorRow = {
   uncounted: number;
 };
 
-/** Ejections kept. */
+/** Ejections told, and kept beside those that still matter. */
 const HISTORY_MAX = 1_000;
 
 export class WorkerRegistryTables {
@@ -55,22 +58,43 @@ export class WorkerRegistryTables {
 
   /** The newest first. */
   listEjections(): Ejection[] {
-    return this.#sql.exec<EjectionRow>("SELECT * FROM ejections ORDER BY at DESC, id DESC").toArray().map(toEjection);
+    return this.#sql
+      .exec<EjectionRow>("SELECT * FROM ejections ORDER BY at DESC, id DESC LIMIT ?", HISTORY_MAX)
+      .toArray()
+      .map(toEjection);
   }
 
-  /** In the place of what was written of it before. */
-  saveEjection({ instanceId, times, atMs, untilMs }: Ejection): void {
-    this.#sql.exec("DELETE FROM ejections WHERE instance_id = ? AND at = ?", instanceId, atMs);
-    const { id } = this.#sql
-      .exec<{ id: number }>(
-        "INSERT INTO ejections (instance_id, times, at, until) VALUES (?, ?, ?, ?) RETURNING id",
+  /** Each in the place of what was written of it before. The latest of an instance stays, however many follow, until it ended before `forgivenBeforeMs`. */
+  saveEjections(ejections: readonly Ejection[], forgivenBeforeMs: number): void {
+    for (const { instanceId, times, atMs, untilMs } of ejections) {
+      this.#sql.exec("DELETE FROM ejections WHERE instance_id = ? AND at = ?", instanceId, atMs);
+      this.#sql.exec(
+        "INSERT INTO ejections (instance_id, times, at, until) VALUES (?, ?, ?, ?)",
         instanceId,
         times,
         atMs,
         untilMs,
-      )
-      .one();
-    this.#sql.exec("DELETE FROM ejections WHERE id <= ?", id - HISTORY_MAX);
+      );
+    }
+    this.#sql.exec(
+      `DELETE FROM ejections WHERE id <= (SELECT max(id) FROM ejections) - ?
+       AND (until < ? OR id NOT IN (SELECT max(id) FROM ejections GROUP BY instance_id))`,
+      HISTORY_MAX,
+      forgivenBeforeMs,
+    );
+  }
+
+  findVerdicts(): StoredVerdicts | undefined {
+    const [row] = this.#sql.exec<VerdictsRow>("SELECT facts, until FROM verdicts").toArray();
+    return row && { facts: JSON.parse(row.facts) as HealthFact[], untilMs: row.until };
+  }
+
+  saveVerdicts({ facts, untilMs }: StoredVerdicts): void {
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO verdicts (only_row, facts, until) VALUES (1, ?, ?)",
+      JSON.stringify(facts),
+      untilMs,
+    );
   }
 
   findCursor(): StoredCursor | undefined {

@@ -1,5 +1,7 @@
 // What isolates and a pool's WorkerRegistry say to each other. One call reports, renews and leases: batch in the call, not in the database.
 
+import type { HealthFact } from "./health.ts";
+
 /** What the registry must know of an instance to issue decisions on it. `target` is for people: no secret, no credentials. */
 export type RosterInstance = { readonly id: string; readonly target: string; readonly weight: number };
 
@@ -70,7 +72,7 @@ export type LeaseReply =
       readonly pick?: string;
       /** In-flight of all other isolates per instance; instances at 0 are left out. */
       readonly others: readonly (readonly [instanceId: string, requests: number])[];
-      /** Instances nobody is to be sent to while there is another, and for how long, counted from before the call was made. */
+      /** Instances nobody is to be sent to while there is another, and for how long, counted from before the call was made. None in panic. */
       readonly out: readonly (readonly [instanceId: string, forMs: number])[];
       readonly renewAfterMs: number;
       /** That serve this pool just now. */
@@ -109,9 +111,19 @@ export type RegistryStatus = {
   readonly inFlight: { readonly [instanceId: string]: number };
   readonly uncounted: number;
   readonly instances: readonly RosterInstance[];
-  /** Instances that are out for the whole fleet, in the roster's order. */
+  /** Instances that are out for the whole fleet because requests failed on them, in the roster's order. */
   readonly ejected: readonly { readonly instanceId: string; readonly times: number; readonly forMs: number }[];
+  /** What probes say now, also of instances that no isolate has brought along yet. */
+  readonly probed: readonly HealthFact[];
+  /** Ids of the roster's instances that probes find so; all of those probed where there is no roster yet. */
+  readonly unhealthy: readonly string[];
+  readonly degraded: readonly string[];
+  /** So many of the pool are ejected or unhealthy that nobody is passed over for it. */
+  readonly panic: boolean;
 };
+
+/** What a pool's registry knows of how its instances are. */
+export type PoolHealth = Pick<RegistryStatus, "ejected" | "probed">;
 
 /** An instance put out for the whole fleet because requests failed on it; `times` in a row. Epoch ms. */
 export type Ejection = {

@@ -3,15 +3,11 @@
 import type { IRequestStrict } from "itty-router";
 import { ok, type RefusalCode } from "../contracts/refusals.ts";
 import type { RegistryStatus } from "../contracts/registry.ts";
-import { waitAtMost } from "../deadline.ts";
 import { reply } from "../http/reply.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
-import { log } from "../log.ts";
 import { callRegistry } from "../objects.ts";
 import type { CompiledPool } from "../policies/routing/compiled-config.ts";
-
-/** Operators can wait longer than traffic, but not for ever. */
-const WAIT_MS_MAX = 2_000;
+import { answerOf } from "./answer-of.ts";
 
 export type PoolStatus = RegistryStatus | { readonly pool: string; readonly error: RefusalCode };
 
@@ -29,21 +25,9 @@ export const getBalancerStatus = async (
 export const readStatuses = (env: Env, pools: readonly CompiledPool[]): Promise<PoolStatus[]> =>
   Promise.all(
     pools.map(async ({ name, strategy }) => {
-      const status = await readStatus(env, name);
+      const status = await answerOf("registry", name, () => callRegistry(env, name, (registry) => registry.status()));
       if (status === undefined) return { pool: name, error: "object_unavailable" };
       // A registry that nobody has called yet knows nothing of its pool.
       return status.rosterVersion === 0 ? { ...status, strategy } : status;
     }),
   );
-
-async function readStatus(env: Env, pool: string): Promise<RegistryStatus | undefined> {
-  try {
-    return await waitAtMost(
-      callRegistry(env, pool, (registry) => registry.status()),
-      WAIT_MS_MAX,
-    );
-  } catch (error) {
-    log("warn", "registry did not answer", { pool, cause: String(error) });
-    return undefined;
-  }
-}

@@ -1,25 +1,34 @@
 // What has befallen the instances of a pool, operators only.
 
 import type { IRequestStrict } from "itty-router";
-import { ok, refuse } from "../contracts/refusals.ts";
+import { ok, type Result, refuse } from "../contracts/refusals.ts";
 import { reply } from "../http/reply.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
-import { callRegistry } from "../objects.ts";
+import { callHealth, callRegistry } from "../objects.ts";
+import { type HealthEvent, listHealthEvents } from "../policies/health/health-history.ts";
+import type { CompiledPool } from "../policies/routing/compiled-config.ts";
+import { answerOf } from "./answer-of.ts";
 
 /**
- * GET /api/super/health/{pool}/history: {pool, transitions}, the newest 1,000 first, each {at, instance, state: "ejected", times, until}
- * in ISO 8601; 404 unknown_pool.
+ * GET /api/super/health/{pool}/history: {pool, transitions}, ejections and what probes found in one list, the newest 1,000 first
+ * (HealthEvent); 404 unknown_pool, 503 object_unavailable rather than half of the list.
  */
 export const getHealthHistory = async (request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Response> => {
   const pool = (await currentConfig(env, ctx)).pools.get(request.params.pool ?? "");
-  if (pool === undefined) return reply(request, refuse("unknown_pool"));
-  const ejections = await callRegistry(env, pool.name, (registry) => registry.ejections());
-  const transitions = ejections.map(({ instanceId, times, atMs, untilMs }) => ({
-    at: new Date(atMs).toISOString(),
-    instance: instanceId,
-    state: "ejected",
-    times,
-    until: new Date(untilMs).toISOString(),
-  }));
-  return reply(request, ok({ pool: pool.name, transitions }));
+  return reply(request, pool === undefined ? refuse("unknown_pool") : await readHistory(env, pool));
 };
+
+type History = { readonly pool: string; readonly transitions: readonly HealthEvent[] };
+
+async function readHistory(env: Env, { name, health }: CompiledPool): Promise<Result<History>> {
+  const [ejections, transitions] = await Promise.all([
+    answerOf("registry", name, () => callRegistry(env, name, (registry) => registry.ejections())),
+    // Nobody probes a pool without `health`.
+    health === undefined
+      ? []
+      : answerOf("health monitor", name, () => callHealth(env, name, (monitor) => monitor.transitions())),
+  ]);
+  if (ejections === undefined) return refuse("object_unavailable", "the pool's registry did not answer");
+  if (transitions === undefined) return refuse("object_unavailable", "the pool's health monitor did not answer");
+  return ok({ pool: name, transitions: listHealthEvents(ejections, transitions) });
+}

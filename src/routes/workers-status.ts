@@ -4,9 +4,10 @@ import type { IRequestStrict } from "itty-router";
 import { ok } from "../contracts/refusals.ts";
 import { offeredSecret } from "../http/admin.ts";
 import { reply } from "../http/reply.ts";
+import { probeInstance } from "../instances/probe-instance.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
 import { deploymentOf } from "../isolate/deployment.ts";
-import { probeInstance } from "../isolate/probe-instance.ts";
+import { SharedFinding } from "../isolate/shared-finding.ts";
 import { describeTarget } from "../policies/balancing/describe-instance.ts";
 import { type Probe, verdictOf } from "../policies/health/probe-verdict.ts";
 import type { CompiledConfig, CompiledInstance } from "../policies/routing/compiled-config.ts";
@@ -19,10 +20,7 @@ const FRESH_MS = 1_000;
 
 type WorkerStatus = ReturnType<typeof describe>;
 type Found = { readonly workers: readonly WorkerStatus[]; readonly timestamp: string };
-let latest: { readonly configVersion: number; readonly atMs: number; readonly found: Found } | undefined;
-/** While somebody asks, others wait for what he finds. */
-let askingSinceMs = Number.NEGATIVE_INFINITY;
-const POLL_MS = 50;
+const latest = new SharedFinding<Found>({ freshMs: FRESH_MS, takesMsMax: TIMEOUT_MS + FRESH_MS });
 
 /**
  * {workers: [{id, pool, name, type, url, region, features, status, version, uptime, responseTime}], timestamp}: `status` is `online`,
@@ -31,8 +29,7 @@ const POLL_MS = 50;
  */
 export const getWorkersStatus = async (request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Response> => {
   const config = await currentConfig(env, ctx);
-  while (Date.now() - askingSinceMs < TIMEOUT_MS + FRESH_MS) await scheduler.wait(POLL_MS);
-  const { workers, timestamp } = findFresh(config) ?? (await find(env, config));
+  const { workers, timestamp } = await latest.get(config.version, () => find(env, config));
   const isOperator = offeredSecret(request.headers, deploymentOf(env).adminSecret).isRight;
   return reply(
     request,
@@ -40,24 +37,17 @@ export const getWorkersStatus = async (request: IRequestStrict, env: Env, ctx: E
   );
 };
 
-const findFresh = ({ version }: CompiledConfig): Found | undefined =>
-  latest?.configVersion === version && Math.abs(Date.now() - latest.atMs) < FRESH_MS ? latest.found : undefined;
-
-async function find(env: Env, { version, pools }: CompiledConfig): Promise<Found> {
-  askingSinceMs = Date.now();
+async function find(env: Env, { pools }: CompiledConfig): Promise<Found> {
   const instances = [...pools.values()].flatMap(({ name, instances: own }) =>
     own.map((instance) => ({ pool: name, instance })),
   );
   const workers = await Promise.all(
     instances.map(async ({ pool, instance }, at) => {
-      const probe = at < PROBES_MAX ? await probeInstance(env, instance, TIMEOUT_MS) : undefined;
+      const probe = at < PROBES_MAX ? await probeInstance(env, instance, { timeoutMs: TIMEOUT_MS }) : undefined;
       return describe(pool, instance, probe);
     }),
   );
-  const found = { workers, timestamp: new Date().toISOString() };
-  latest = { configVersion: version, atMs: Date.now(), found };
-  askingSinceMs = Number.NEGATIVE_INFINITY;
-  return found;
+  return { workers, timestamp: new Date().toISOString() };
 }
 
 const describe = (pool: string, instance: CompiledInstance, probe: Probe | undefined) => ({

@@ -4,17 +4,17 @@ import type { IRequestStrict } from "itty-router";
 import { ok } from "../contracts/refusals.ts";
 import { reply } from "../http/reply.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
-import { listInstance } from "../policies/balancing/describe-instance.ts";
+import { listInstances } from "../policies/balancing/describe-instance.ts";
 import { readStatuses } from "./balancer.ts";
 
-/** GET /admin/workers: {pools: [{name, strategy, exposed, discovered, instances}]}; `inFlight` is null where the registry did not answer. */
+/** GET /admin/workers: {pools: [{name, strategy, exposed, discovered, instances}]}, each an InstanceListing. */
 export const getWorkers = async (request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Response> => {
   const pools = [...(await currentConfig(env, ctx)).pools.values()];
   const statuses = await readStatuses(env, pools);
   const listed = pools.map(({ name, strategy, exposed, discovered, instances }, i) => {
     const status = statuses[i];
     const known = status !== undefined && "inFlight" in status ? status : undefined;
-    return { name, strategy, exposed, discovered, instances: instances.map((one) => listInstance(one, known)) };
+    return { name, strategy, exposed, discovered, instances: listInstances(instances, known) };
   });
   return reply(request, ok({ pools: listed }));
 };

@@ -37,6 +37,7 @@ const times = (count: number, status: number): number[] => Array<number>(count).
 
 describe.each([
   ["/health", {}, 60, 200, "health"],
+  ["/health/workers", {}, 60, 200, "health"],
   ["/metrics", {}, 30, 404, "metrics"],
   ["/admin/workers", asAdmin, 10, 200, "admin"],
 ])("%s", (path, headers, limit, status, name) => {

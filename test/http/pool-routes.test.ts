@@ -2,7 +2,9 @@
 
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import type { HealthFact } from "../../src/contracts/health.ts";
 import type { RegistryStatus } from "../../src/contracts/registry.ts";
+import { callRegistry } from "../../src/objects.ts";
 import { configure, jsonOf, send, sendAsAdmin } from "./send.ts";
 
 const DOCUMENT = {
@@ -49,6 +51,7 @@ describe("200", () => {
           weight: 1,
           features: [],
           status: "registered",
+          responseTime: null,
           inFlight: 0,
         })),
       },
@@ -66,13 +69,54 @@ describe("200", () => {
             type: "worker",
             features: ["WebSocket"],
             status: "registered",
+            responseTime: null,
             inFlight: 0,
           },
-          { id: "api-2", target: "http://127.0.0.1:9", weight: 1, features: [], status: "registered", inFlight: 0 },
+          {
+            id: "api-2",
+            target: "http://127.0.0.1:9",
+            weight: 1,
+            features: [],
+            status: "registered",
+            responseTime: null,
+            inFlight: 0,
+          },
         ],
       },
     ]);
     expect(JSON.stringify(pools)).not.toContain("test-backend-key");
+  });
+
+  it("GET /admin/workers and /balancer/status tell how probes find instances, until the report has lapsed or says otherwise", async () => {
+    const report = (...facts: HealthFact[]) =>
+      callRegistry(env, "backends", (registry) => registry.hearHealth({ facts, validMs: 60_000 }));
+    const states = async () => {
+      const { pools } = (await read("/admin/workers")) as { pools: { instances: Record<string, unknown>[] }[] };
+      return pools[0]?.instances.map(({ status, responseTime }) => [status, responseTime]);
+    };
+    const [first, second] = ["BACKEND_SERVICE_1", "BACKEND_SERVICE_2"];
+    await report(
+      { instanceId: first, state: "unhealthy", ms: null },
+      { instanceId: second, state: "degraded", ms: 6_000 },
+    );
+    expect(await states()).toEqual([
+      ["unhealthy", null],
+      ["degraded", 6_000],
+    ]);
+    expect((await read("/balancer/status")).pools).toMatchObject([
+      { unhealthy: [first], degraded: [second], panic: false },
+      { unhealthy: [], degraded: [], panic: false },
+    ]);
+    await report({ instanceId: first, state: "healthy", ms: 3 });
+    expect(await states()).toEqual([
+      ["healthy", 3],
+      ["registered", null],
+    ]);
+    await report();
+    expect(await states()).toEqual([
+      ["registered", null],
+      ["registered", null],
+    ]);
   });
 
   it("GET /balancer/status tells what each pool's registry issued, and of a pool nobody used that it issued nothing", async () => {

@@ -3,6 +3,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { HealthFact, HealthReport, ProbeState } from "../../src/contracts/health.ts";
 import type { LeaseCall, LeaseReply, PositionRange, Roster } from "../../src/contracts/registry.ts";
 import { callRegistry } from "../../src/objects.ts";
 import { BLOCK } from "../../src/policies/balancing/position-ledger.ts";
@@ -290,6 +291,181 @@ describe("an ejection", () => {
     expect(await bring(3, ["a", "b", "c"])).toMatchObject({ out: [] });
     await evictDurableObject(stub);
     expect((await stub.status()).ejected).toEqual([]);
+  });
+});
+
+describe("an ejection of a pool with many instances", () => {
+  it("is kept until it is forgiven, however many follow; what is told are the newest 1,000", async () => {
+    const ids = Array.from({ length: 2_400 }, (_, i) => `i${i}`);
+    const { stub, lease } = open(rosterOfIds(ids));
+    const failing = (from: number) =>
+      ids.slice(from, from + 1_200).map((instanceId) => ({ instanceId, answered: 0, failed: 5, failedLast: 5 }));
+    await lease("x", { outcomes: failing(0) });
+    expect((await stub.ejections()).length).toBe(1_000);
+    await evictDurableObject(stub);
+    expect((await stub.status()).ejected).toHaveLength(1_200);
+    vi.setSystemTime(START_MS + 30_000);
+    await lease("x", { outcomes: failing(0) });
+    await evictDurableObject(stub);
+    const { ejected } = await stub.status();
+    expect([ejected.length, ejected.every(({ times }) => times === 2)]).toEqual([1_200, true]);
+    const rows = () =>
+      runInDurableObject(stub, (_, state) =>
+        state.storage.sql.exec<{ rows: number }>("SELECT count(*) AS rows FROM ejections").one(),
+      );
+    expect(await rows()).toEqual({ rows: 1_200 });
+    vi.setSystemTime(START_MS + 30_000 + 60_000 + 300_001);
+    await lease("x", { outcomes: failing(1_200) });
+    expect(await rows()).toEqual({ rows: 1_200 });
+    expect((await stub.ejections()).every(({ times }) => times === 1)).toBe(true);
+  });
+});
+
+describe("a health report", () => {
+  const VALID_MS = 105_000;
+  const fact = (instanceId: string, state: ProbeState = "unhealthy", ms: number | null = null) => ({
+    instanceId,
+    state,
+    ms,
+  });
+  const report = (...facts: HealthFact[]): HealthReport => ({ facts, validMs: VALID_MS });
+
+  it("puts whom it finds unhealthy out for every isolate that calls from then on, and nobody else", async () => {
+    const { stub, lease } = open();
+    await lease("x");
+    await stub.hearHealth(report(fact("a"), fact("b", "degraded", 9_000), fact("c", "healthy", 3), fact("stranger")));
+    for (const isolate of ["x", "y"]) expect((await lease(isolate)).out).toEqual([["a", VALID_MS]]);
+    expect(await stub.status()).toMatchObject({ unhealthy: ["a"], degraded: ["b"], panic: false, ejected: [] });
+    await stub.hearHealth(report(fact("a", "healthy", 2)));
+    for (const isolate of ["x", "new"]) expect((await lease(isolate)).out).toEqual([]);
+    expect(await stub.status()).toMatchObject({ unhealthy: [], degraded: [], panic: false });
+  });
+
+  it("counts until it has lapsed, and no longer, where nobody tells it again", async () => {
+    const { stub, lease } = open();
+    await lease("x");
+    await stub.hearHealth(report(fact("a")));
+    vi.setSystemTime(START_MS + 60_000);
+    await stub.hearHealth(report(fact("a")));
+    vi.setSystemTime(START_MS + 60_000 + VALID_MS - 1);
+    expect((await lease("x")).out).toEqual([["a", 1]]);
+    vi.setSystemTime(START_MS + 60_000 + VALID_MS);
+    expect((await lease("x")).out).toEqual([]);
+    expect(await stub.health()).toEqual({ ejected: [], probed: [] });
+  });
+
+  it("that came before the first isolate counts for it", async () => {
+    const { stub, lease } = open();
+    await stub.hearHealth(report(fact("a"), fact("b", "healthy", 4)));
+    expect(await stub.health()).toEqual({ ejected: [], probed: [fact("a"), fact("b", "healthy", 4)] });
+    expect((await lease("x")).out).toEqual([["a", VALID_MS]]);
+  });
+
+  it("survives an eviction, until it lapses", async () => {
+    const { stub, lease } = open();
+    await lease("x");
+    await stub.hearHealth(report(fact("a"), fact("b", "degraded", 7)));
+    await evictDurableObject(stub);
+    vi.setSystemTime(START_MS + 5_000);
+    expect((await lease("y")).out).toEqual([["a", 100_000]]);
+    expect(await stub.status()).toMatchObject({ unhealthy: ["a"], degraded: ["b"] });
+    await evictDurableObject(stub);
+    vi.setSystemTime(START_MS + VALID_MS);
+    expect((await lease("y")).out).toEqual([]);
+    expect(await stub.status()).toMatchObject({ unhealthy: [], degraded: [], probed: [] });
+  });
+
+  it("in which somebody is well again leaves nothing behind over an eviction", async () => {
+    const { stub, lease } = open();
+    await lease("x");
+    await stub.hearHealth(report(fact("a")));
+    await stub.hearHealth(report(fact("a", "healthy", 1)));
+    await evictDurableObject(stub);
+    expect((await lease("x")).out).toEqual([]);
+    await stub.hearHealth(report(fact("a")));
+    await stub.hearHealth(report());
+    await evictDurableObject(stub);
+    expect(await stub.health()).toEqual({ ejected: [], probed: [] });
+  });
+
+  it("is written when a state differs or half of its time is over, not each time", async () => {
+    const { stub } = open();
+    const until = () =>
+      runInDurableObject(stub, (_, state) =>
+        state.storage.sql
+          .exec<{ until: number }>("SELECT until FROM verdicts")
+          .toArray()
+          .map(({ until }) => until),
+      );
+    expect(await until()).toEqual([]);
+    await stub.hearHealth(report(fact("a", "healthy", 1)));
+    for (let i = 1; i <= 20; i++) {
+      vi.setSystemTime(START_MS + i * 1_000);
+      await stub.hearHealth(report(fact("a", "healthy", i)));
+    }
+    expect(await until()).toEqual([START_MS + VALID_MS]);
+    await stub.hearHealth(report(fact("a", "degraded", 21)));
+    expect(await until()).toEqual([START_MS + 20_000 + VALID_MS]);
+    vi.setSystemTime(START_MS + 20_000 + VALID_MS / 2);
+    await stub.hearHealth(report(fact("a", "degraded", 21)));
+    expect(await until()).toEqual([START_MS + 20_000 + VALID_MS]);
+    vi.setSystemTime(START_MS + 20_000 + VALID_MS / 2 + 1);
+    await stub.hearHealth(report(fact("a", "degraded", 21)));
+    expect(await until()).toEqual([START_MS + 20_000 + VALID_MS / 2 + 1 + VALID_MS]);
+  });
+
+  it("sets no alarm, for there is nobody to lapse", async () => {
+    const { stub } = open();
+    await stub.hearHealth(report(fact("a")));
+    expect(await runInDurableObject(stub, (_, state) => state.storage.getAlarm())).toBeNull();
+  });
+
+  it("is passed over by the object's own pick, also where an isolate avoids all others", async () => {
+    const { stub, lease } = open(leastConnections);
+    await lease("x");
+    await stub.hearHealth(report(fact("a")));
+    const picked = new Set<string | undefined>();
+    for (let i = 0; i < 8; i++) picked.add((await lease(`p${i}`, { pick: true })).pick);
+    expect(picked).toEqual(new Set(["b", "c", "d"]));
+    for (let i = 0; i < 4; i++) {
+      expect((await lease(`q${i}`, { pick: true, avoid: ["b", "c", "d"] })).pick).not.toBe("a");
+    }
+  });
+
+  it.each([
+    [["a"], ["a"], true],
+    [["a", "b"], ["a"], false],
+    [["a", "b"], ["a", "b"], true],
+    [["a", "b", "c", "d"], ["a", "b"], false],
+    [["a", "b", "c", "d"], ["a", "b", "c"], true],
+  ])("of the pool %j finding %j unhealthy means panic: %s; then nobody is out", async (ids, bad, panic) => {
+    const { stub, lease } = open(rosterOfIds(ids));
+    await lease("x");
+    await stub.hearHealth(report(...bad.map((id) => fact(id))));
+    expect((await lease("x")).out.map(([id]) => id)).toEqual(panic ? [] : bad);
+    expect(await stub.status()).toMatchObject({ panic, unhealthy: bad });
+  });
+
+  it("and ejections together mean panic when more than half would be out, and each alone does not", async () => {
+    const { stub, lease } = open();
+    const failing = ["a", "b"].map((instanceId) => ({ instanceId, answered: 0, failed: 5, failedLast: 5 }));
+    await lease("x");
+    await stub.hearHealth(report(fact("c")));
+    expect((await lease("x", { outcomes: failing })).out).toEqual([]);
+    expect(await stub.status()).toMatchObject({ panic: true, unhealthy: ["c"], ejected: [{}, {}] });
+    await stub.hearHealth(report(fact("c", "healthy", 1)));
+    expect((await lease("x")).out.map(([id]) => id)).toEqual(["a", "b"]);
+    expect((await stub.status()).panic).toBe(false);
+  });
+
+  it("of an instance that a later roster has not is ignored, and not of one that it has", async () => {
+    const { stub, lease } = open();
+    await lease("x");
+    await stub.hearHealth(report(fact("a"), fact("b")));
+    const later = rosterOfIds(["b", "c", "d"], { configVersion: 2 });
+    const reply = await stub.lease(callUnder(later, { isolateId: "y", callId: 1, roster: later }));
+    expect(reply).toMatchObject({ out: [["b", VALID_MS]] });
+    expect((await stub.status()).unhealthy).toEqual(["b"]);
   });
 });
 

@@ -1,7 +1,8 @@
 // The registry's whole answer to an isolate: books its report, then decides what to lease. Called by the WorkerRegistry object.
 
 import type { LeaseCall, LeaseReply } from "../../contracts/registry.ts";
-import { hearOutcomes, keepOnly, outNow } from "../health/ejections.ts";
+import { hearOutcomes, keepOnly } from "../health/ejections.ts";
+import { outOfPool } from "../health/out-of-pool.ts";
 import { countPick, hearIsolate, orderOf, othersThan, rememberReply } from "./fleet-load.ts";
 import { issueRange, usePosition } from "./issue-positions.ts";
 import { type LeaseTiming, leaseTiming } from "./lease-timing.ts";
@@ -56,8 +57,9 @@ function judgeRoster(
 }
 
 function hear(books: RegistryBooks, { call, roster, nowMs }: Omit<Visit, "timing">): void {
-  const outcomes = hearIsolate(books.fleet, call, nowMs);
-  hearOutcomes(books.health, outcomes, { instances: roster.instances, nowMs });
+  const { instances } = roster;
+  const outcomes = hearIsolate(books.fleet, call, { instances, nowMs });
+  hearOutcomes(books.health, outcomes, { instances, nowMs });
   books.uncounted += Math.max(0, call.uncounted);
 }
 
@@ -86,16 +88,13 @@ function grant(books: RegistryBooks, visit: Visit): LeaseReply {
   return reply;
 }
 
-const leased = (
-  { fleet, health }: RegistryBooks,
-  { call: { isolateId }, roster, nowMs, timing: { renewAfterMs } }: Visit,
-) =>
+const leased = (books: RegistryBooks, { call: { isolateId }, roster, nowMs, timing: { renewAfterMs } }: Visit) =>
   ({
     kind: "leased",
-    others: othersThan(fleet, isolateId),
-    out: outNow(health, roster.instances, nowMs),
+    others: othersThan(books.fleet, isolateId),
+    out: outOfPool(books, roster.instances, nowMs).out,
     renewAfterMs,
-    isolates: fleet.isolates.size,
+    isolates: books.fleet.isolates.size,
   }) as const;
 
 function issue(books: RegistryBooks, { call, roster, nowMs, timing }: Visit) {
@@ -112,10 +111,11 @@ function issue(books: RegistryBooks, { call, roster, nowMs, timing }: Visit) {
 
 function decide(books: RegistryBooks, { call, roster, nowMs }: Visit): string | undefined {
   reserve(books);
-  const { isolateId } = call;
-  const avoid = [...call.avoid, ...outNow(books.health, roster.instances, nowMs).map(([id]) => id)];
+  const { isolateId, avoid } = call;
+  const { instances } = roster;
+  const out = outOfPool(books, instances, nowMs).out.map(([id]) => id);
   const start = usePosition(books.ledger);
-  const picked = pickLeastConnections({ instances: roster.instances, inFlight: books.fleet.totals, avoid, start });
+  const picked = pickLeastConnections({ instances, inFlight: books.fleet.totals, out, avoid, start });
   if (picked !== undefined) countPick(books.fleet, isolateId, picked);
   return picked;
 }

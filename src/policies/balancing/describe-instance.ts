@@ -1,6 +1,7 @@
 // An instance as operators and registries see it: where it leads, without anything secret. Used for rosters and the admin's listings.
 
 import type { RegistryStatus, Roster } from "../../contracts/registry.ts";
+import { type InstanceStanding, standingsIn } from "../health/instance-standing.ts";
 import type { CompiledInstance, CompiledPool, Target } from "../routing/compiled-config.ts";
 
 /** Rosters are stored whole in one row, a thousand instances too. */
@@ -24,8 +25,8 @@ export const rosterOf = (pool: CompiledPool, configVersion: number, deployedAt: 
   })),
 });
 
-/** GET /admin/workers, one row (L69). `ejected`: put out for the whole fleet, as requests failed on it. */
-export type InstanceListing = {
+/** GET /admin/workers, one row (L69). Where the pool's registry did not answer, `registered` and null. */
+export type InstanceListing = InstanceStanding & {
   readonly id: string;
   readonly name?: string;
   readonly target: string;
@@ -33,14 +34,27 @@ export type InstanceListing = {
   readonly region?: string;
   readonly type?: string;
   readonly features: readonly string[];
-  readonly status: "registered" | "ejected";
-  /** Over the whole fleet; null when the pool's registry did not answer. */
+  /** Over the whole fleet. */
   readonly inFlight: number | null;
 };
 
-type KnownOfPool = Pick<RegistryStatus, "inFlight" | "ejected">;
+type KnownOfPool = Pick<RegistryStatus, "inFlight" | "ejected" | "probed">;
+const NOTHING: KnownOfPool = { inFlight: {}, ejected: [], probed: [] };
 
-export const listInstance = (instance: CompiledInstance, known: KnownOfPool | undefined): InstanceListing => ({
+/** `known`: undefined when the pool's registry did not answer. */
+export function listInstances(
+  instances: readonly CompiledInstance[],
+  known: KnownOfPool | undefined,
+): InstanceListing[] {
+  const standingOf = standingsIn(known ?? NOTHING);
+  return instances.map((one) => ({
+    ...listConfigured(one),
+    ...standingOf(one.id),
+    inFlight: known === undefined ? null : inFlightOf(known, one.id),
+  }));
+}
+
+const listConfigured = (instance: CompiledInstance) => ({
   id: instance.id,
   ...(instance.name !== undefined && { name: instance.name }),
   target: describeTarget(instance.target),
@@ -48,8 +62,6 @@ export const listInstance = (instance: CompiledInstance, known: KnownOfPool | un
   ...(instance.region !== undefined && { region: instance.region }),
   ...(instance.type !== undefined && { type: instance.type }),
   features: instance.features,
-  status: known?.ejected.some(({ instanceId }) => instanceId === instance.id) === true ? "ejected" : "registered",
-  inFlight: known === undefined ? null : inFlightOf(known, instance.id),
 });
 
 /** Own keys only: an instance may be called "constructor". */

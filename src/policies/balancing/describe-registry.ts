@@ -1,16 +1,16 @@
 // A pool's registry as operators see it: GET /balancer/status. Reads the books, changes nothing.
 
-import { type RegistryStatus, STATUS_ENTRIES_MAX } from "../../contracts/registry.ts";
+import type { ProbeState } from "../../contracts/health.ts";
+import { type PoolHealth, type RegistryStatus, STATUS_ENTRIES_MAX } from "../../contracts/registry.ts";
 import { outNow } from "../health/ejections.ts";
+import { outOfPool } from "../health/out-of-pool.ts";
+import { verdictsNow } from "../health/verdicts.ts";
 import { leaseTiming } from "./lease-timing.ts";
 import type { PositionLedger } from "./position-ledger.ts";
 import type { RegistryBooks } from "./registry-books.ts";
 
-export function describeRegistry(
-  pool: string,
-  { roster, ledger, fleet, health, uncounted }: RegistryBooks,
-  nowMs: number,
-): RegistryStatus {
+export function describeRegistry(pool: string, books: RegistryBooks, nowMs: number): RegistryStatus {
+  const { roster, ledger, fleet, uncounted } = books;
   const isolates = [...fleet.isolates];
   return {
     pool,
@@ -34,12 +34,26 @@ export function describeRegistry(
     inFlight: Object.fromEntries(fleet.totals),
     uncounted,
     instances: roster?.instances ?? [],
-    ejected: outNow(health, roster?.instances ?? [], nowMs).map(([instanceId, forMs]) => ({
-      instanceId,
-      times: health.ejections.get(instanceId)?.times ?? 0,
-      forMs,
-    })),
+    ...describeHealth(books, nowMs),
+    unhealthy: listProbed(books, "unhealthy", nowMs),
+    degraded: listProbed(books, "degraded", nowMs),
+    panic: outOfPool(books, roster?.instances ?? [], nowMs).panic,
   };
+}
+
+export const describeHealth = ({ roster, health, verdicts }: RegistryBooks, nowMs: number): PoolHealth => ({
+  ejected: outNow(health, roster?.instances ?? [], nowMs).map(([instanceId, forMs]) => ({
+    instanceId,
+    times: health.ejections.get(instanceId)?.times ?? 0,
+    forMs,
+  })),
+  probed: [...verdictsNow(verdicts, nowMs).values()],
+});
+
+function listProbed({ roster, verdicts }: RegistryBooks, state: ProbeState, nowMs: number): string[] {
+  const facts = verdictsNow(verdicts, nowMs);
+  const ids = roster?.instances.map(({ id }) => id) ?? [...facts.keys()];
+  return ids.filter((id) => facts.get(id)?.state === state);
 }
 
 const listOutstanding = (ledger: PositionLedger, nowMs: number): RegistryStatus["outstanding"] =>

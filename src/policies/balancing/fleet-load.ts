@@ -2,7 +2,7 @@
 // Plain data, changed in place by the registry.
 
 import type { LeaseCall, LeaseReply, Outcome } from "../../contracts/registry.ts";
-import { newOutcomes, type Told } from "../health/outcomes.ts";
+import { keepTold, newOutcomes, type Told } from "../health/outcomes.ts";
 
 /** Beyond this the isolate heard of longest ago is forgotten. */
 export const ISOLATES_MAX = 10_000;
@@ -45,14 +45,14 @@ export function orderOf(fleet: FleetLoad, call: Pick<LeaseCall, "isolateId" | "c
 export function hearIsolate(
   fleet: FleetLoad,
   call: Pick<LeaseCall, "isolateId" | "callId" | "inFlight" | "outcomes" | "since">,
-  nowMs: number,
+  { instances, nowMs }: { readonly instances: readonly { readonly id: string }[]; readonly nowMs: number },
 ): Outcome[] {
   const news = newOutcomes(call, fleet.isolates.get(call.isolateId)?.told);
   forgetIsolate(fleet, call.isolateId);
   const inFlight = new Map(call.inFlight.filter(([, requests]) => requests > 0));
   for (const [id, requests] of inFlight) addTotal(fleet, id, requests);
-  const { callId: lastCallId, since, outcomes } = call;
-  const told = { since, outcomes };
+  const { callId: lastCallId } = call;
+  const told = keepTold(call, instances);
   fleet.isolates.set(call.isolateId, { lastSeenMs: nowMs, lastCallId, lastReply: undefined, inFlight, told });
   if (fleet.isolates.size > ISOLATES_MAX) forgetIsolate(fleet, oldestOf(fleet));
   return news;

@@ -1,4 +1,4 @@
-// Which instances an isolate passes over for now: those that just failed it, and those this request has tried already.
+// Which instances an isolate passes over for now: those that just failed it or fell silent, and those this request has tried already.
 
 import type { CompiledInstance } from "../routing/compiled-config.ts";
 
@@ -54,3 +54,7 @@ export function afterFailure({ failures, outUntilMs }: Pick<Availability, "failu
   if (outUntilMs > nowMs) return { failures, outUntilMs };
   return { failures: failures + 1, outUntilMs: nowMs + Math.min(OUT_MS_MAX, OUT_MS_MIN * 2 ** Math.min(failures, 10)) };
 }
+
+/** Until when an instance that was silent and is sent a request again gets no other: epoch ms. Its answer ends that early. */
+export const whileTried = ({ outUntilMs }: Pick<Availability, "outUntilMs">, nowMs: number): number =>
+  Math.max(outUntilMs, nowMs + OUT_MS_MIN);

@@ -7,6 +7,8 @@ import { type Availability, type Barring, isBarred } from "./instance-availabili
 const OTHERS_FADE_MS = 60;
 /** Share of instances that are never hot. */
 const HOT_QUANTILE = 0.84;
+/** What being doubtful weighs, in requests: enough that few go to it, too little to keep it idle while the others are flooded. */
+const DOUBT_REQUESTS = 10;
 /** A snapshot older than both this and two renewals is no base for a decision. */
 const SNAPSHOT_MS_MIN = 200;
 
@@ -19,6 +21,8 @@ export type SnapshotLoad = Availability & {
   readonly others: number;
   /** Among the busiest of the fleet at the snapshot. */
   readonly hot: boolean;
+  /** Owes this isolate answers that are overdue (health/silence.ts). */
+  readonly doubtful: boolean;
 };
 
 export type SnapshotPick = {
@@ -42,7 +46,7 @@ export function pickBySnapshot(loads: readonly SnapshotLoad[], pick: SnapshotPic
   for (let i = 0, at = pick.start % n; i < n; i++, at = at + 1 === n ? 0 : at + 1) {
     const load = loads[at];
     if (load === undefined || isBarred(load, pick.barring)) continue;
-    const requests = load.inFlight + load.promised + load.others * weight;
+    const requests = load.inFlight + load.promised + load.others * weight + (load.doubtful ? DOUBT_REQUESTS : 0);
     if (!load.hot && requests < least) {
       least = requests;
       found = at;

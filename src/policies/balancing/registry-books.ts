@@ -3,6 +3,7 @@
 
 import type { Ejection, Roster } from "../../contracts/registry.ts";
 import { type EjectionBook, openEjections } from "../health/ejections.ts";
+import { openVerdicts, type StoredVerdicts, type VerdictBook } from "../health/verdicts.ts";
 import { emptyFleet, type FleetLoad, lapseIsolates } from "./fleet-load.ts";
 import { leaseTiming } from "./lease-timing.ts";
 import { lapseRanges, openLedger, type PositionLedger, park, type StoredLedger } from "./position-ledger.ts";
@@ -10,6 +11,7 @@ import { lapseRanges, openLedger, type PositionLedger, park, type StoredLedger }
 /** `version` counts changes of the order positions are dealt in. */
 export type StoredRoster = Roster & { readonly version: number };
 export type StoredCursor = { readonly ledger: StoredLedger; readonly uncounted: number };
+export type StoredHealth = { readonly ejections?: readonly Ejection[]; readonly verdicts?: StoredVerdicts | undefined };
 
 export type RegistryBooks = {
   /** Undefined until the first isolate has sent one. */
@@ -17,6 +19,7 @@ export type RegistryBooks = {
   readonly ledger: PositionLedger;
   readonly fleet: FleetLoad;
   readonly health: EjectionBook;
+  readonly verdicts: VerdictBook;
   /** WebSockets passed through: a sum over all time. */
   uncounted: number;
 };
@@ -25,12 +28,13 @@ export type RegistryBooks = {
 export const openBooks = (
   roster: StoredRoster | undefined,
   cursor: StoredCursor | undefined,
-  ejections: readonly Ejection[] = [],
+  { ejections = [], verdicts }: StoredHealth = {},
 ): RegistryBooks => ({
   roster,
   ledger: openLedger(cursor?.ledger),
   fleet: emptyFleet(),
   health: openEjections(ejections),
+  verdicts: openVerdicts(verdicts),
   uncounted: cursor?.uncounted ?? 0,
 });
 

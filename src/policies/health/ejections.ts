@@ -2,6 +2,7 @@
 // Plain data, changed in place; the clock comes in.
 
 import type { Ejection, Outcome } from "../../contracts/registry.ts";
+import { placesOf } from "./outcomes.ts";
 
 /** Answers of 5xx and throws in a row, wherever in the fleet. */
 export const FAILURES_IN_A_ROW = 5;
@@ -27,16 +28,20 @@ export const openEjections = (stored: readonly Ejection[]): EjectionBook => ({
   unsaved: [],
 });
 
+/** Ejections that ended before this time no longer matter to the next one of the same instance. */
+export const forgivenBefore = (nowMs: number): number => nowMs - FORGIVEN_AFTER_MS;
+
 /** Counts what was seen, and puts out who has failed too often. */
 export function hearOutcomes(
   book: EjectionBook,
   outcomes: readonly Outcome[],
   { instances, nowMs }: { readonly instances: readonly { readonly id: string }[]; readonly nowMs: number },
 ): void {
+  const places = placesOf(instances);
   for (const outcome of outcomes) {
     const { instanceId } = outcome;
     // What was under way when it was put out says nothing new.
-    if (isOut(book, instanceId, nowMs) || !instances.some(({ id }) => id === instanceId)) continue;
+    if (isOut(book, instanceId, nowMs) || !places.has(instanceId)) continue;
     const failures = failuresAfter(book.failures.get(instanceId) ?? 0, outcome);
     book.failures.set(instanceId, failures);
     if (failures >= FAILURES_IN_A_ROW && hasRoom(book, instances, nowMs)) eject(book, instanceId, nowMs);
@@ -64,7 +69,7 @@ export function keepOnly(
   for (const id of failures.keys()) if (!ids.has(id)) failures.delete(id);
   for (const [id, ejection] of ejections) {
     if (ids.has(id)) continue;
-    if (nowMs - ejection.untilMs > FORGIVEN_AFTER_MS) ejections.delete(id);
+    if (ejection.untilMs < forgivenBefore(nowMs)) ejections.delete(id);
     if (ejection.untilMs <= nowMs) continue;
     const ended = { ...ejection, untilMs: nowMs };
     ejections.set(id, ended);
@@ -78,7 +83,7 @@ const failuresAfter = (before: number, { answered, failed, failedLast }: Outcome
 
 function eject({ failures, ejections, unsaved }: EjectionBook, instanceId: string, nowMs: number): void {
   const last = ejections.get(instanceId);
-  const times = last === undefined || nowMs - last.untilMs > FORGIVEN_AFTER_MS ? 1 : last.times + 1;
+  const times = last === undefined || last.untilMs < forgivenBefore(nowMs) ? 1 : last.times + 1;
   const ejection = { instanceId, times, atMs: nowMs, untilMs: nowMs + Math.min(OUT_MS_MAX, OUT_MS * times) };
   ejections.set(instanceId, ejection);
   failures.delete(instanceId);

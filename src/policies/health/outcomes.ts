@@ -3,17 +3,45 @@
 
 import type { LeaseCall, Outcome } from "../../contracts/registry.ts";
 
-/** What an isolate last told, to be taken off when it tells the same again. */
-export type Told = { readonly since: number; readonly outcomes: readonly Outcome[] };
+type Instances = readonly { readonly id: string }[];
+
+/**
+ * What an isolate last told of `instances`, to be taken off when it tells the same again. There is one for each isolate of the fleet, so it
+ * is bare numbers: an instance's place, how often it `answered`, how often it `failed`. Answers count too where nothing has failed: told
+ * again, they would end a row that others have told of meanwhile.
+ */
+export type Told = { readonly since: number; readonly instances: Instances; readonly counts: Uint32Array };
+const WIDTH = 3;
+
+/** What is told of strangers need not be kept: it counts for nothing. */
+export function keepTold({ since, outcomes }: Pick<LeaseCall, "since" | "outcomes">, instances: Instances): Told {
+  const places = placesOf(instances);
+  const counts = outcomes.flatMap(({ instanceId, answered, failed }) => {
+    const place = places.get(instanceId);
+    return place === undefined ? [] : [place, answered, failed];
+  });
+  return { since, instances, counts: Uint32Array.from(counts) };
+}
+
+/** Worked out once for each roster. */
+const placesByInstances = new WeakMap<Instances, ReadonlyMap<string, number>>();
+
+export function placesOf(instances: Instances): ReadonlyMap<string, number> {
+  const known = placesByInstances.get(instances);
+  if (known !== undefined) return known;
+  const places = new Map(instances.map(({ id }, place) => [id, place]));
+  placesByInstances.set(instances, places);
+  return places;
+}
 
 /** What is new in this call. */
 export function newOutcomes(
   { since, outcomes }: Pick<LeaseCall, "since" | "outcomes">,
   before: Told | undefined,
 ): Outcome[] {
-  const heard = new Map(before?.since === since ? before.outcomes.map((one) => [one.instanceId, one]) : []);
+  const heard = before?.since === since ? countsOf(before) : undefined;
   return outcomes.map(({ instanceId, answered, failed, failedLast }) => {
-    const old = heard.get(instanceId);
+    const old = heard?.get(instanceId);
     return {
       instanceId,
       answered: Math.max(0, answered - (old?.answered ?? 0)),
@@ -21,6 +49,15 @@ export function newOutcomes(
       failedLast,
     };
   });
+}
+
+function countsOf({ instances, counts }: Told): ReadonlyMap<string, Pick<Outcome, "answered" | "failed">> {
+  const heard = new Map<string, Pick<Outcome, "answered" | "failed">>();
+  for (let at = 0; at < counts.length; at += WIDTH) {
+    const [place = 0, answered = 0, failed = 0] = counts.subarray(at, at + WIDTH);
+    heard.set(instances[place]?.id ?? "", { answered, failed });
+  }
+  return heard;
 }
 
 /** An isolate's own counts of one instance since the registry last answered. */

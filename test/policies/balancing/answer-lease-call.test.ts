@@ -5,6 +5,7 @@ import type { LeaseCall, LeaseReply, Roster } from "../../../src/contracts/regis
 import { answerLeaseCall } from "../../../src/policies/balancing/answer-lease-call.ts";
 import { BLOCK, storeLedger } from "../../../src/policies/balancing/position-ledger.ts";
 import { closeRound, openBooks, type RegistryBooks } from "../../../src/policies/balancing/registry-books.ts";
+import { hearReport } from "../../../src/policies/health/verdicts.ts";
 import { callUnder, rosterOfIds } from "./isolate-calls.ts";
 
 const roster = rosterOfIds(["a", "b", "c"]);
@@ -258,6 +259,39 @@ describe("a call", () => {
     ask("x", { inFlight: [["a", 2]] }, 1_000);
     expect(ask("y", {}, 15_999).others).toEqual([["a", 2]]);
     expect(ask("y", {}, 16_000).others).toEqual([]);
+  });
+});
+
+describe("whom a reply says is out", () => {
+  const unhealthy = (...ids: string[]) =>
+    ids.map((instanceId) => ({ instanceId, state: "unhealthy" as const, ms: null }));
+
+  it("is who probes find unhealthy, for as long as that counts, and not who is degraded", () => {
+    const { books, ask } = open();
+    const facts = [...unhealthy("b"), { instanceId: "c", state: "degraded" as const, ms: 9_000 }];
+    hearReport(books.verdicts, { facts, validMs: 5_000 }, 1_000);
+    expect(ask("x", {}, 1_000).out).toEqual([["b", 5_000]]);
+    expect(ask("y", {}, 5_999).out).toEqual([["b", 1]]);
+    expect(ask("x", {}, 6_000).out).toEqual([]);
+  });
+
+  it("ends with the next report that says otherwise", () => {
+    const { books, ask } = open();
+    hearReport(books.verdicts, { facts: unhealthy("b"), validMs: 5_000 }, 0);
+    hearReport(books.verdicts, { facts: unhealthy("c"), validMs: 5_000 }, 0);
+    expect(ask("x").out).toEqual([["c", 5_000]]);
+    hearReport(books.verdicts, { facts: [], validMs: 5_000 }, 0);
+    expect(ask("x").out).toEqual([]);
+  });
+
+  it("is passed over by picks, also when the isolate avoids all others because of what it heard before", () => {
+    const { books, ask } = open(leastConnections);
+    hearReport(books.verdicts, { facts: unhealthy("a"), validMs: 5_000 }, 0);
+    const picks = Array.from({ length: 6 }, (_, i) => ask(`x${i}`, { pick: true }).pick);
+    expect(new Set(picks)).toEqual(new Set(["b", "c"]));
+    expect(ask("stale", { pick: true, avoid: ["b", "c"] }).pick).not.toBe("a");
+    hearReport(books.verdicts, { facts: [], validMs: 5_000 }, 0);
+    expect(ask("y", { pick: true }).pick).toBe("a");
   });
 });
 

@@ -1,9 +1,16 @@
 // What is told of an instance never holds a secret.
 
 import { describe, expect, it } from "vitest";
-import { listInstance, rosterOf } from "../../../src/policies/balancing/describe-instance.ts";
-import type { Target } from "../../../src/policies/routing/compiled-config.ts";
+import { listInstances, rosterOf } from "../../../src/policies/balancing/describe-instance.ts";
+import type { CompiledInstance, Target } from "../../../src/policies/routing/compiled-config.ts";
 import { instanceOf, poolOf } from "./isolate-calls.ts";
+
+type Known = Parameters<typeof listInstances>[1];
+const listInstance = (instance: CompiledInstance, known: Known) => {
+  const [listed] = listInstances([instance], known);
+  if (listed === undefined) throw new Error("nothing listed");
+  return listed;
+};
 
 const described = (target: Target) => listInstance({ ...instanceOf("api-1"), target }, undefined).target;
 
@@ -35,10 +42,10 @@ describe("listInstance", () => {
     features: ["WebSocket"],
   };
 
-  const idle = { inFlight: {}, ejected: [] };
+  const idle = { inFlight: {}, ejected: [], probed: [] };
 
   it("tells what an operator needs, and not where the key is", () => {
-    expect(listInstance(instance, { inFlight: { "api-1": 3 }, ejected: [] })).toEqual({
+    expect(listInstance(instance, { ...idle, inFlight: { "api-1": 3 } })).toEqual({
       id: "api-1",
       name: "Oracle Primary",
       target: "binding:api-1",
@@ -47,15 +54,33 @@ describe("listInstance", () => {
       type: "worker",
       features: ["WebSocket"],
       status: "registered",
+      responseTime: null,
       inFlight: 3,
     });
   });
 
   it("tells who is out for the whole fleet, and only that one", () => {
-    const known = { inFlight: {}, ejected: [{ instanceId: "api-1", times: 1, forMs: 1 }] };
+    const known = { ...idle, ejected: [{ instanceId: "api-1", times: 1, forMs: 1 }] };
     expect(listInstance(instance, known).status).toBe("ejected");
     expect(listInstance({ ...instance, id: "api-2" }, known).status).toBe("registered");
     expect(listInstance(instance, undefined).status).toBe("registered");
+  });
+
+  it.each(["healthy", "degraded", "unhealthy"] as const)(
+    "tells whom probes find %s, and how long it took; where nobody probed it, neither",
+    (state) => {
+      const known = { ...idle, probed: [{ instanceId: "api-1", state, ms: 12 }] };
+      expect(listInstance(instance, known)).toMatchObject({ status: state, responseTime: 12 });
+      const other = { ...instance, id: "constructor" };
+      expect(listInstance(other, known)).toMatchObject({ status: "registered", responseTime: null });
+    },
+  );
+
+  it("tells of one that is ejected that it is, whatever probes find", () => {
+    const ejected = [{ instanceId: "api-1", times: 1, forMs: 1 }];
+    const probed = [{ instanceId: "api-1", state: "healthy", ms: 3 }] as const;
+    const listed = listInstance(instance, { ...idle, ejected, probed });
+    expect(listed).toMatchObject({ status: "ejected", responseTime: 3 });
   });
 
   it("tells an idle instance from one nothing is known of", () => {

@@ -1,10 +1,12 @@
 // What operators read of a pool's registry.
 
 import { describe, expect, it } from "vitest";
+import type { ProbeState } from "../../../src/contracts/health.ts";
 import { STATUS_ENTRIES_MAX } from "../../../src/contracts/registry.ts";
 import { answerLeaseCall } from "../../../src/policies/balancing/answer-lease-call.ts";
-import { describeRegistry } from "../../../src/policies/balancing/describe-registry.ts";
+import { describeHealth, describeRegistry } from "../../../src/policies/balancing/describe-registry.ts";
 import { openBooks } from "../../../src/policies/balancing/registry-books.ts";
+import { hearReport } from "../../../src/policies/health/verdicts.ts";
 import { callUnder, rosterOfIds } from "./isolate-calls.ts";
 
 const roster = rosterOfIds(["a", "b"]);
@@ -60,6 +62,31 @@ describe("describeRegistry", () => {
     expect(status.outstanding).toEqual([
       { leaseId: "1.1", rosterVersion: 1, from: 0, count: 3, isolateId: "x", used: 0, ageMs: 500 },
     ]);
+  });
+
+  it("tells whom probes find bad, in the roster's order, and who is probed beside the roster only as such", () => {
+    const books = openBooks(undefined, undefined);
+    const fact = (instanceId: string, state: ProbeState) => ({ instanceId, state, ms: 1 });
+    const facts = [fact("c", "unhealthy"), fact("b", "degraded"), fact("a", "unhealthy")];
+    hearReport(books.verdicts, { facts, validMs: 1_000 }, 0);
+    const before = describeRegistry("api", books, 0);
+    expect(before).toMatchObject({ unhealthy: ["c", "a"], degraded: ["b"], panic: false, probed: facts });
+    answerLeaseCall(books, callUnder(roster, { isolateId: "x", callId: 1, roster }), 0);
+    const told = describeRegistry("api", books, 999);
+    expect(told).toMatchObject({ unhealthy: ["a"], degraded: ["b"], panic: false, probed: facts, ejected: [] });
+    expect(describeHealth(books, 999)).toEqual({ ejected: [], probed: facts });
+    const lapsed = { unhealthy: [], degraded: [], panic: false, probed: [] };
+    expect(describeRegistry("api", books, 1_000)).toMatchObject(lapsed);
+  });
+
+  it("tells of panic once more than half of the pool would be out, and still who is bad", () => {
+    const books = openBooks(undefined, undefined);
+    answerLeaseCall(books, callUnder(roster, { isolateId: "x", callId: 1, roster }), 0);
+    const facts = ["a", "b"].map((instanceId) => ({ instanceId, state: "unhealthy" as const, ms: null }));
+    hearReport(books.verdicts, { facts: facts.slice(1), validMs: 1_000 }, 0);
+    expect(describeRegistry("api", books, 0)).toMatchObject({ unhealthy: ["b"], panic: false });
+    hearReport(books.verdicts, { facts, validMs: 1_000 }, 0);
+    expect(describeRegistry("api", books, 0)).toMatchObject({ unhealthy: ["a", "b"], panic: true });
   });
 
   it("bounds its lists", () => {

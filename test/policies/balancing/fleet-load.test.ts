@@ -15,6 +15,7 @@ import { pickLeastConnections } from "../../../src/policies/balancing/pick-least
 
 const IDS = ["a", "b", "c", "d"];
 const noOutcomes = { outcomes: [], since: 0 };
+const nobody = { out: [], avoid: [] };
 const instances = IDS.map((id) => ({ id }));
 
 const sumOf = (model: Map<string, Map<string, number>>, id: string, except?: string): number =>
@@ -45,11 +46,15 @@ describe("the fleet's load", () => {
           }
           const isolateId = `x${step.isolate}`;
           if (step.do === "report") {
-            hearIsolate(fleet, { isolateId, callId: ++callId, inFlight: step.loads, ...noOutcomes }, nowMs);
+            hearIsolate(
+              fleet,
+              { isolateId, callId: ++callId, inFlight: step.loads, ...noOutcomes },
+              { instances, nowMs },
+            );
             model.set(isolateId, new Map(step.loads));
             seenMs.set(isolateId, nowMs);
           } else if (model.has(isolateId)) {
-            const picked = pickLeastConnections({ instances, inFlight: fleet.totals, avoid: [], start: step.start });
+            const picked = pickLeastConnections({ instances, inFlight: fleet.totals, ...nobody, start: step.start });
             const least = Math.min(...IDS.map((id) => sumOf(model, id)));
             expect(sumOf(model, picked ?? "")).toBe(least);
             countPick(fleet, isolateId, picked ?? "");
@@ -68,7 +73,11 @@ describe("the fleet's load", () => {
   it("forgets the isolate heard of longest ago once there are more than the maximum", () => {
     const fleet: FleetLoad = emptyFleet();
     const hear = (n: number) =>
-      hearIsolate(fleet, { isolateId: `x${n}`, callId: 1, inFlight: [["a", 1]], ...noOutcomes }, n);
+      hearIsolate(
+        fleet,
+        { isolateId: `x${n}`, callId: 1, inFlight: [["a", 1]], ...noOutcomes },
+        { instances, nowMs: n },
+      );
     for (let n = 0; n < ISOLATES_MAX; n++) hear(n);
     hear(0);
     expect(fleet.isolates.size).toBe(ISOLATES_MAX);
@@ -94,10 +103,23 @@ describe("pickLeastConnections", () => {
     ["passes over what is avoided", 0, ["b", "c"], "a"],
     ["avoids nothing when everything is avoided", 0, IDS, "b"],
   ])("%s", (_, start, avoid, expected) => {
-    expect(pickLeastConnections({ instances, inFlight, avoid, start })).toBe(expected);
+    expect(pickLeastConnections({ instances, inFlight, out: [], avoid, start })).toBe(expected);
+  });
+
+  it.each([
+    ["passes over who is out as it does whom the isolate avoids", ["b"], ["c"], "a"],
+    [
+      "goes by who is out alone when together they are everybody: the isolate may have heard long ago",
+      ["b", "c"],
+      ["a", "d"],
+      "a",
+    ],
+    ["takes anybody when everybody is out", IDS, ["b"], "b"],
+  ])("%s", (_, out, avoid, expected) => {
+    expect(pickLeastConnections({ instances, inFlight, out, avoid, start: 0 })).toBe(expected);
   });
 
   it("picks nothing from an empty roster", () => {
-    expect(pickLeastConnections({ instances: [], inFlight, avoid: [], start: 0 })).toBeUndefined();
+    expect(pickLeastConnections({ instances: [], inFlight, ...nobody, start: 0 })).toBeUndefined();
   });
 });

@@ -6,6 +6,7 @@ import {
   barringAt,
   isBarred,
   scanAvailable,
+  whileTried,
 } from "../../../src/policies/balancing/instance-availability.ts";
 import { spendPosition } from "../../../src/policies/balancing/spend-position.ts";
 import { instanceOf } from "./isolate-calls.ts";
@@ -32,6 +33,13 @@ describe("afterFailure", () => {
     const first = afterFailure({ failures: 0, outUntilMs: 0 }, 100);
     expect(afterFailure(first, 1_099)).toEqual(first);
     expect(afterFailure(first, 1_100)).toEqual({ failures: 2, outUntilMs: 3_100 });
+  });
+});
+
+describe("whileTried", () => {
+  it("keeps others away for a second, and never shortens what failures have brought", () => {
+    expect(whileTried({ outUntilMs: 0 }, 100)).toBe(1_100);
+    expect(whileTried({ outUntilMs: 4_000 }, 100)).toBe(4_000);
   });
 });
 

@@ -16,6 +16,7 @@ const load = (id: string, more: Partial<SnapshotLoad> = {}): SnapshotLoad => ({
   promised: 0,
   others: 0,
   hot: false,
+  doubtful: false,
   failures: 0,
   outUntilMs: 0,
   ejectedUntilMs: 0,
@@ -52,6 +53,11 @@ describe("pickBySnapshot", () => {
     expect(pickBySnapshot(loads, fresh)).toBe(1);
     const tried = [instanceOf("b")];
     expect(pickBySnapshot(loads, { ...fresh, barring: { tried, outAfterMs: 0 } })).toBe(0);
+  });
+
+  it("counts a doubtful instance as ten requests busier, and sends to it when the others are busier still", () => {
+    const loads = (inFlight: number) => [load("a", { doubtful: true, inFlight: 1 }), load("b", { inFlight })];
+    expect([10, 12].map((inFlight) => pickBySnapshot(loads(inFlight), fresh))).toEqual([1, 0]);
   });
 
   it("passes over instances that are out or were tried, and finds none when all are", () => {

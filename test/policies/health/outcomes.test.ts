@@ -6,7 +6,7 @@ import type { LeaseCall } from "../../../src/contracts/registry.ts";
 import { answerLeaseCall } from "../../../src/policies/balancing/answer-lease-call.ts";
 import { openBooks } from "../../../src/policies/balancing/registry-books.ts";
 import { FAILURES_IN_A_ROW } from "../../../src/policies/health/ejections.ts";
-import { newOutcomes, OutcomeCount } from "../../../src/policies/health/outcomes.ts";
+import { keepTold, newOutcomes, OutcomeCount } from "../../../src/policies/health/outcomes.ts";
 import { callUnder, rosterOfIds } from "../balancing/isolate-calls.ts";
 
 /** Nobody is ever put out of a pool of one, so that the row goes on however long it is. */
@@ -146,15 +146,52 @@ describe("newOutcomes", () => {
   const failed = (times: number) => [{ instanceId: "a", answered: 0, failed: times, failedLast: times }];
 
   it("takes off what was told since the same reply, and nothing of what was told since another", () => {
-    const before = { since: 3, outcomes: failed(2) };
+    const before = keepTold({ since: 3, outcomes: failed(2) }, roster.instances);
     expect(newOutcomes({ since: 3, outcomes: failed(3) }, before)).toMatchObject([{ failed: 1 }]);
     expect(newOutcomes({ since: 4, outcomes: failed(3) }, before)).toMatchObject([{ failed: 3 }]);
     expect(newOutcomes({ since: 3, outcomes: failed(3) }, undefined)).toMatchObject([{ failed: 3 }]);
   });
 
   it("counts numbers that went down as none", () => {
-    const before = { since: 0, outcomes: [{ instanceId: "a", answered: 9, failed: 9, failedLast: 0 }] };
+    const told = [{ instanceId: "a", answered: 9, failed: 9, failedLast: 0 }];
+    const before = keepTold({ since: 0, outcomes: told }, roster.instances);
     expect(newOutcomes({ since: 0, outcomes: failed(2) }, before)).toMatchObject([{ answered: 0, failed: 0 }]);
+  });
+
+  it("takes off what was told of each instance, also under a roster that has changed since, and of no other", () => {
+    const under = [{ id: "b" }, { id: "a" }, { id: "constructor" }];
+    const outcomes = ["a", "b", "constructor"].map((instanceId, i) => ({
+      instanceId,
+      answered: 10 * (i + 1),
+      failed: i,
+      failedLast: 0,
+    }));
+    const before = keepTold({ since: 7, outcomes }, under);
+    const more = outcomes.map((one) => ({ ...one, answered: one.answered + 1 }));
+    expect(newOutcomes({ since: 7, outcomes: more }, before).map(({ answered, failed }) => [answered, failed])).toEqual(
+      [
+        [1, 0],
+        [1, 0],
+        [1, 0],
+      ],
+    );
+    const fresh = [{ instanceId: "c", answered: 4, failed: 1, failedLast: 1 }];
+    expect(newOutcomes({ since: 7, outcomes: fresh }, before)).toEqual(fresh);
+  });
+});
+
+describe("what is kept of a report", () => {
+  it("is twelve bytes for each instance, and nothing of strangers", () => {
+    const ids = Array.from({ length: 1_000 }, (_, i) => ({ id: `i${i}` }));
+    const outcomes = [...ids, { id: "stranger" }].map(({ id }) => ({
+      instanceId: id,
+      answered: 1,
+      failed: 0,
+      failedLast: 0,
+    }));
+    const { counts, instances } = keepTold({ since: 0, outcomes }, ids);
+    expect(counts.byteLength).toBe(12_000);
+    expect(instances).toBe(ids);
   });
 });
 

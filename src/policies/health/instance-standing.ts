@@ -1,0 +1,24 @@
+// How an instance stands, of all its registry knows of it. Used for everything people and monitors are shown.
+
+import type { ProbeState } from "../../contracts/health.ts";
+import type { PoolHealth } from "../../contracts/registry.ts";
+
+/**
+ * `ejected`: out for the whole fleet because requests failed on it. `registered`: nothing is known but that it is configured.
+ * `responseTime`: of the latest probe, ms; null where nobody probes or nothing answered.
+ */
+export type InstanceStanding = {
+  readonly status: "ejected" | ProbeState | "registered";
+  readonly responseTime: number | null;
+};
+
+/** For each instance of a pool; what failed requests have shown goes before what probes say. */
+export function standingsIn({ ejected, probed }: PoolHealth): (instanceId: string) => InstanceStanding {
+  const ejectedIds = new Set(ejected.map(({ instanceId }) => instanceId));
+  const facts = new Map(probed.map((fact) => [fact.instanceId, fact]));
+  return (instanceId) => {
+    const fact = facts.get(instanceId);
+    const status = ejectedIds.has(instanceId) ? "ejected" : (fact?.state ?? "registered");
+    return { status, responseTime: fact?.ms ?? null };
+  };
+}

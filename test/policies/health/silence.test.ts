@@ -1,0 +1,96 @@
+// When an instance is taken for dead: several requests wait for it longer than is usual, nothing has come back, and the others answer.
+
+import { describe, expect, it } from "vitest";
+import { judgeSilence, type Listening } from "../../../src/policies/health/silence.ts";
+
+const T = 500;
+const NOW = 10_000;
+
+/** Requests sent at these times, each overdue after `afterMs`. */
+const waiting = (sentAtMs: readonly number[], afterMs = T): Listening["waiting"] =>
+  new Set(sentAtMs.map((at) => ({ sentAtMs: at, overdueAtMs: at + afterMs })));
+
+const instance = (more: Partial<Listening> = {}): Listening => ({
+  heardAtMs: 9_000,
+  provenAtMs: 8_999,
+  waiting: waiting([]),
+  ...more,
+});
+/** One that answers all the time. */
+const brisk = (more: Partial<Listening> = {}): Listening => instance({ heardAtMs: 9_999, provenAtMs: 9_998, ...more });
+
+const judge = (suspect: Listening, others: readonly Listening[], { nowMs = NOW, isKnown = false } = {}) =>
+  judgeSilence(suspect, { instances: [suspect, ...others], nowMs, isKnown });
+
+describe("judgeSilence", () => {
+  const three = [9_400, 9_450, 9_500];
+
+  it("an instance that owes three overdue answers while another answers is silent", () => {
+    expect(judge(instance({ waiting: waiting(three) }), [brisk(), brisk()])).toBe("silent");
+  });
+
+  it.each([[[9_400]], [[9_400, 9_450]]])("with fewer (sent at %j) it is only doubtful", (sent) => {
+    expect(judge(instance({ waiting: waiting(sent) }), [brisk(), brisk()])).toBe("doubtful");
+  });
+
+  it("with none, or none overdue yet, it is alive", () => {
+    expect(judge(instance(), [brisk()])).toBe("alive");
+    expect(judge(instance({ waiting: waiting(three) }), [brisk()], { nowMs: 9_899 })).toBe("alive");
+    expect(judge(instance({ waiting: waiting(three) }), [brisk()], { nowMs: 9_999 })).toBe("doubtful");
+  });
+
+  it.each([
+    [9_500, "alive"],
+    [9_499, "doubtful"],
+    [9_399, "silent"],
+  ])("what came back at %i clears those sent before, so that it is %s", (heardAtMs, expected) => {
+    expect(judge(instance({ heardAtMs, waiting: waiting(three) }), [brisk()])).toBe(expected);
+  });
+
+  it("one request of 30 s says nothing while others are answered, however many", () => {
+    const slow = instance({ heardAtMs: 9_990, provenAtMs: 9_985, waiting: waiting([1, 2, 3, 4, 5]) });
+    expect(judge(slow, [brisk()])).toBe("alive");
+  });
+
+  it("slow backends that all take what this one takes are alive", () => {
+    const slow = () => instance({ heardAtMs: 8_000, provenAtMs: 6_000, waiting: waiting(three) });
+    expect(judge(slow(), [slow(), slow()])).toBe("alive");
+  });
+
+  it.each([
+    [9_500, "alive"],
+    [9_501, "silent"],
+  ])(
+    "another must have been sent something later and have answered it: sent at %i makes it %s",
+    (provenAtMs, expected) => {
+      expect(judge(instance({ waiting: waiting(three) }), [instance({ heardAtMs: 9_999, provenAtMs })])).toBe(expected);
+    },
+  );
+
+  it("a pool's only instance is never silent", () => {
+    expect(judge(instance({ waiting: waiting(three) }), [])).toBe("alive");
+  });
+
+  it("requests that wait as long elsewhere, where others are answered, are taken for usual", () => {
+    const busy = brisk({ waiting: waiting([5_000]) });
+    expect(judge(instance({ waiting: waiting([9_400, 9_450]) }), [busy])).toBe("alive");
+    expect(judge(instance({ waiting: waiting(three) }), [busy])).toBe("silent");
+    const busier = brisk({ waiting: waiting([5_000, 5_001]) });
+    expect(judge(instance({ waiting: waiting([...three, 9_410]) }), [busier])).toBe("alive");
+    expect(judge(instance({ waiting: waiting([...three, 9_410, 9_420]) }), [busier])).toBe("silent");
+  });
+
+  it("two that fall silent at once are both found, as long as a third answers", () => {
+    const dead = instance({ waiting: waiting(three) });
+    expect(judge(dead, [instance({ waiting: waiting(three) }), brisk()])).toBe("silent");
+  });
+
+  it("a long poll is not overdue by its own route's pace", () => {
+    expect(judge(instance({ waiting: waiting(three, 30_000) }), [brisk()])).toBe("alive");
+  });
+
+  it("one that is known to be silent, or is out for the fleet, is so by a single one", () => {
+    expect(judge(instance({ waiting: waiting([9_400]) }), [brisk()], { isKnown: true })).toBe("silent");
+    expect(judge(instance({ waiting: waiting([9_501]) }), [brisk()], { isKnown: true })).toBe("alive");
+  });
+});
