@@ -2,13 +2,14 @@
 
 import { type Refusal, refuse } from "../contracts/refusals.ts";
 import { DeadlineExceeded } from "../deadline.ts";
-import { ApiKeyUnset } from "../isolate/call-instance.ts";
+import { ApiKeyUnset } from "../instances/call-instance.ts";
 import { poolLeases, type Selection } from "../isolate/pools/pool-leases.ts";
 import { log } from "../log.ts";
 import { tryWaitMs } from "../policies/forwarding/resend.ts";
 import type { CompiledPool, CompiledRoute } from "../policies/routing/compiled-config.ts";
 import type { Decision } from "./handle.ts";
 import { Hold } from "./hold.ts";
+import { InstanceSilent } from "./outwait.ts";
 import { BodyOverrun, BrokenBody, packParcel } from "./parcel.ts";
 import { Tries } from "./retry.ts";
 import type { Scope } from "./scope.ts";
@@ -32,27 +33,29 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
   const leases = poolLeases(scope.env, config, route.pool, scope.deployment.deployedAt);
   // The client's upload is over, so from here on it is the instances that are waited for.
   const tries = new Tries(route, leases, parcel.resendable);
-  let refusal = noneToTry(route.pool);
+  /** What the client gets unless a later try does better. */
+  let fallback: Forwarded | Refusal = noneToTry(route.pool);
   for (;;) {
-    const nowMs = Date.now();
-    const remainingMs = tries.deadlineAtMs - nowMs;
-    if (remainingMs <= 0) return refusal;
-    const selected = select(scope, { leases, tried: tries.tried, nowMs }, trail);
+    const beganAtMs = Date.now();
+    const selected = select(scope, { leases, tried: tries.tried, nowMs: beganAtMs }, trail);
     const selection = selected instanceof Promise ? await selected : selected;
-    if (selection === undefined) return refusal;
+    if (selection === undefined) return passOn(fallback, trail);
     const { instance } = selection;
-    const hold = new Hold(leases, selection);
-    const waitMs = tryWaitMs({ remainingMs, tryTimeoutMs: route.tryTimeoutMs, moreTries: tries.hasMore });
+    const sentAtMs = selected instanceof Promise ? Date.now() : beganAtMs;
+    const remainingMs = tries.deadlineAtMs - sentAtMs;
+    if (remainingMs <= 0) return passOn(tries.isUnsent ? failed(route.pool, true) : fallback, trail);
+    const mayGoOn = tries.hasMore;
+    const hold = new Hold(leases, selection, sentAtMs);
+    const waitMs = tryWaitMs({ remainingMs, tryTimeoutMs: route.tryTimeoutMs, moreTries: mayGoOn });
     let pauseMs: number | undefined;
     try {
-      const response = await send({ parcel, scope, instance, nowMs, waitMs, lost: hold.release });
-      leases.answered(selection, response.status);
-      pauseMs = tries.pauseAfterAnswer(instance, response);
-      if (pauseMs === undefined) return { ok: true, response, route, hold };
+      const response = await send({ parcel, route, hold, scope, waitMs, mayGoOn, isFirst: tries.isUnsent });
+      pauseMs = tries.bookAnswer(instance, response);
+      discard(fallback);
+      fallback = { ok: true, response, route, hold };
+      if (pauseMs === undefined) return fallback;
       hold.release(scope.ctx);
-      response.body?.cancel().catch(nothing);
       noteFailure(`status ${response.status}`, selection, trail);
-      refusal = failed(route.pool, false);
     } catch (error) {
       hold.release(scope.ctx);
       if (error instanceof BrokenBody) return refuse(error instanceof BodyOverrun ? "body_too_large" : "body_broken");
@@ -61,16 +64,31 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
       // Nothing was sent, so the next instance is no second try, nor is this one's health in question.
       if (error instanceof ApiKeyUnset) {
         tries.skip(instance);
-        if (tries.isUnsent) refusal = refuse("api_key_unset");
+        if (tries.isUnsent) fallback = refuse("api_key_unset");
         continue;
       }
-      leases.failed(selection, Date.now());
-      refusal = failed(route.pool, error instanceof DeadlineExceeded);
-      pauseMs = tries.pauseAfterFailure(instance);
-      if (pauseMs === undefined) return refusal;
+      const timedOut = error instanceof DeadlineExceeded;
+      if (!fallback.ok) fallback = failed(route.pool, timedOut);
+      if (error instanceof InstanceSilent) pauseMs = tries.bookSilence(instance);
+      else {
+        // One that was given no time is not to blame.
+        if (!timedOut || tries.isWorthMaking(waitMs)) hold.failed();
+        pauseMs = tries.bookFailure(instance);
+      }
+      if (pauseMs === undefined) return passOn(fallback, trail);
     }
     if (pauseMs > 0) await scheduler.wait(pauseMs);
   }
+}
+
+/** An earlier answer was given by an earlier instance. */
+function passOn(fallback: Forwarded | Refusal, trail: Trail): Forwarded | Refusal {
+  if (fallback.ok) trail.instance = fallback.hold.selection.instance.id;
+  return fallback;
+}
+
+function discard(fallback: Forwarded | Refusal): void {
+  if (fallback.ok) fallback.response.body?.cancel().catch(nothing);
 }
 
 const nothing = (): void => undefined;

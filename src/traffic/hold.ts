@@ -1,24 +1,53 @@
-// One request's claim on one instance: counted from the moment it is made until it is released, by whoever comes first.
+// One request's claim on one instance: counted from the moment it is made until it is released, by whoever comes first. What becomes of
+// the try is told through it, so that nothing is told twice.
 
 import type { Lifetime } from "../isolate/lifetime.ts";
 import type { PoolLeases, Selection } from "../isolate/pools/pool-leases.ts";
+import type { SlowTry } from "../isolate/pools/pool-slots.ts";
 
 export class Hold {
+  readonly selection: Selection;
+  /** Epoch ms. */
+  readonly sentAtMs: number;
+  /** Once it has waited for a while. */
+  slow: SlowTry | undefined;
   readonly #leases: PoolLeases;
-  readonly #selection: Selection;
   #released = false;
 
-  constructor(leases: PoolLeases, selection: Selection) {
+  constructor(leases: PoolLeases, selection: Selection, sentAtMs: number) {
     this.#leases = leases;
-    this.#selection = selection;
+    this.selection = selection;
+    this.sentAtMs = sentAtMs;
     leases.begin(selection);
+  }
+
+  answered(status: number): void {
+    this.#leases.patience.answered(this.selection.slot, this, status);
+  }
+
+  failed(): void {
+    this.#leases.patience.failed(this.selection.slot, this.slow);
+  }
+
+  /** From now on the instance may be found silent by it, and it be called on to go on elsewhere, until `endWait`. */
+  wait(slow: SlowTry): void {
+    this.slow = slow;
+    this.#leases.patience.enter(this.selection.slot, slow);
+  }
+
+  overdue(ctx: Lifetime): void {
+    this.#leases.overdue(this.selection, ctx);
+  }
+
+  endWait(): void {
+    if (this.slow !== undefined) this.#leases.patience.leave(this.selection.slot, this.slow);
   }
 
   /** Any time after the first does nothing. */
   readonly release = (ctx: Lifetime): void => {
     if (this.#released) return;
     this.#released = true;
-    this.#leases.end(this.#selection, ctx);
+    this.#leases.end(this.selection, ctx);
   };
 
   /** When `ended` settles; until then the registry is told every few seconds that it goes on. */

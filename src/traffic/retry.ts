@@ -1,6 +1,7 @@
 // Whether a request goes on to another instance, and after how long: while it may be sent twice, has time, and the pool's budget lasts.
 
 import type { PoolLeases } from "../isolate/pools/pool-leases.ts";
+import { tryMsMin } from "../policies/forwarding/resend.ts";
 import {
   isWorthRetrying,
   RETRY_AFTER_MS_MAX,
@@ -28,7 +29,7 @@ export class Tries {
   /** Whether another try could follow the one that is about to be made. */
   get hasMore(): boolean {
     const isLeft = this.tried.length + 1 < this.#route.pool.instances.length;
-    return isLeft && this.#sent + 1 < this.#sentMax && !this.#leases.isOutOfRetries;
+    return isLeft && this.#sent + 1 < this.#sentMax && !this.#leases.retries.isSpent;
   }
 
   /** Whether no instance has been sent to yet. */
@@ -36,29 +37,48 @@ export class Tries {
     return this.#sent === 0;
   }
 
+  /** Whether a try that has `remainingMs` could be answered by a sound instance. */
+  isWorthMaking(remainingMs: number): boolean {
+    return remainingMs > 0 && remainingMs >= tryMsMin(this.#route.tryTimeoutMs);
+  }
+
   /** Not sent to after all: the next is no second try. */
   skip(instance: CompiledInstance): void {
     this.tried.push(instance);
   }
 
-  /** How long to pause before an instance not tried yet is asked for a better answer, ms; undefined when this one is passed on. */
-  pauseAfterAnswer(instance: CompiledInstance, { status, headers }: Response): number | undefined {
+  /**
+   * Books the try, and one of the pool's retries where an instance not tried yet is to be asked for a better answer: how long to pause before,
+   * ms. Undefined when this answer is passed on.
+   */
+  bookAnswer(instance: CompiledInstance, { status, headers }: Response): number | undefined {
     if (!isWorthRetrying(this.#route.retryProfile, status)) return undefined;
     const askedMs = retryAfterMs(headers.get("Retry-After"), Date.now());
-    return askedMs > RETRY_AFTER_MS_MAX ? undefined : this.#pauseAfter(instance, askedMs);
+    return askedMs > RETRY_AFTER_MS_MAX ? undefined : this.#book(instance, askedMs);
   }
 
-  /** As pauseAfterAnswer; undefined when the request has failed for good. */
-  pauseAfterFailure(instance: CompiledInstance): number | undefined {
-    return this.#pauseAfter(instance, 0);
+  /** As bookAnswer; undefined when the request has failed for good. */
+  bookFailure(instance: CompiledInstance): number | undefined {
+    return this.#book(instance, 0);
   }
 
-  #pauseAfter(instance: CompiledInstance, askedMs: number): number | undefined {
+  /** As bookFailure, for a try whose successor is paid for: it begins at once. */
+  bookSilence(instance: CompiledInstance): number | undefined {
+    this.tried.push(instance);
+    this.#sent++;
+    return this.#hasTimeAfter(0, Date.now()) ? 0 : undefined;
+  }
+
+  #book(instance: CompiledInstance, askedMs: number): number | undefined {
     this.tried.push(instance);
     this.#sent++;
     if (this.#sent >= this.#sentMax || this.tried.length >= this.#route.pool.instances.length) return undefined;
     const pauseMs = Math.max(askedMs, retryDelayMs(this.#route.retryProfile, this.#sent, Math.random));
     const nowMs = Date.now();
-    return nowMs + pauseMs < this.deadlineAtMs && this.#leases.mayRetry(nowMs) ? pauseMs : undefined;
+    return this.#hasTimeAfter(pauseMs, nowMs) && this.#leases.retries.spend(nowMs) ? pauseMs : undefined;
+  }
+
+  #hasTimeAfter(pauseMs: number, nowMs: number): boolean {
+    return this.isWorthMaking(this.deadlineAtMs - nowMs - pauseMs);
   }
 }

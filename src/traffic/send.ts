@@ -1,34 +1,40 @@
-// One try: hands a parcel to one instance and waits for its response headers, no longer than the deadline allows.
+// One try: hands a parcel to one instance and waits for its response headers, no longer than the deadline allows and the instance is
+// believed to be alive.
 
-import { DeadlineExceeded } from "../deadline.ts";
-import { callInstance, type InstanceCall } from "../isolate/call-instance.ts";
+import { callInstance, type InstanceCall } from "../instances/call-instance.ts";
+import { paceOf } from "../isolate/pools/route-pace.ts";
 import { SLOW_AFTER_MS, slowWatch, type Watched } from "../isolate/slow-watch.ts";
-import type { CompiledInstance } from "../policies/routing/compiled-config.ts";
+import type { CompiledRoute } from "../policies/routing/compiled-config.ts";
+import type { Hold } from "./hold.ts";
+import { outwait } from "./outwait.ts";
 import type { Parcel } from "./parcel.ts";
 import type { Scope } from "./scope.ts";
 
 export type Try = {
   readonly parcel: Parcel;
-  readonly instance: CompiledInstance;
+  readonly route: CompiledRoute;
+  readonly hold: Hold;
   readonly scope: Scope;
-  readonly nowMs: number;
-  /** How long the instance may take, in ms from `nowMs`. */
+  /** How long the instance may take, in ms from when the hold began. */
   readonly waitMs: number;
-  /** Called when the request was cut with its client, so that nothing after the try will run. */
-  readonly lost: Watched["lost"];
+  /** Whether the request may go on to another instance. */
+  readonly mayGoOn: boolean;
+  /** Whether no other try went before. */
+  readonly isFirst: boolean;
 };
 
 /**
- * Rejects with DeadlineExceeded when the deadline passes, ApiKeyUnset, what broke the request's body, or whatever
- * the platform throws. A try that is given up is no longer waited for: the runtime ends it with the request.
+ * Rejects with DeadlineExceeded when the deadline passes, InstanceSilent, ApiKeyUnset, what broke the request's body, or whatever
+ * the platform throws. A try that is given up is ended at once, if by then it could be foreseen (isBrisk), else by the runtime some time
+ * after its request.
  */
 export async function send(attempt: Try): Promise<Response> {
-  const { parcel, nowMs, waitMs, lost } = attempt;
+  const { parcel, hold, waitMs } = attempt;
   const { ctx } = attempt.scope;
-  const delivered = deliver(attempt);
+  const aborter = parcel.broken !== undefined || isBrisk(attempt) ? undefined : new AbortController();
+  const delivered = deliver(attempt, aborter?.signal);
   const { promise: slow, resolve: wake } = Promise.withResolvers<void>();
-  const watched: Watched = { wake, heard: false, lost };
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  const watched: Watched = { wake, heard: false, lost: hold.release };
   let over = nothing;
   const late = slow.then(() => {
     if (watched.heard) return new Promise<never>(nothing);
@@ -36,26 +42,56 @@ export async function send(attempt: Try): Promise<Response> {
     // From here on the client may leave, and the instance is still given back once this is over.
     ctx.waitUntil(new Promise<void>((resolve) => (over = resolve)));
     return new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new DeadlineExceeded(waitMs)), Math.max(0, nowMs + waitMs - Date.now()));
+      const end = outwait({ ...attempt, ctx, overdueAfterMs: overdueAfterMs(attempt) }, reject);
+      const resolve = over;
+      over = () => {
+        end();
+        resolve();
+      };
     });
   });
   if (waitMs < SLOW_AFTER_MS) wake();
-  else slowWatch.enter(watched, ctx, nowMs);
+  else slowWatch.enter(watched, ctx, hold.sentAtMs);
   try {
     const racers = parcel.broken === undefined ? [delivered, late] : [delivered, late, parcel.broken];
-    return assertSendable(await Promise.race(racers));
+    const response = assertSendable(await Promise.race(racers));
+    hear(attempt, response);
+    return response;
+  } catch (error) {
+    aborter?.abort(error);
+    throw error;
   } finally {
     slowWatch.leave(watched);
-    if (timer !== undefined) clearTimeout(timer);
     over();
   }
 }
 
 const nothing = (): void => undefined;
 
-function deliver({ parcel, instance, scope: { env } }: Try): Promise<Response> {
+/** Nothing foretells that the try will be given up. A signal costs a request a tenth of its time, so that these do without. */
+function isBrisk({ isFirst, hold }: Try): boolean {
+  const { waiting, failures, silentAtMs } = hold.selection.slot;
+  return isFirst && waiting.size === 0 && failures === 0 && silentAtMs === 0;
+}
+
+/** Whether how long it takes tells how quick its instance is: an upload takes as long as its client, an upgrade is answered by another code. */
+const isTelling = ({ upload, upgrade }: Parcel): boolean => upload === undefined && !upgrade;
+
+const overdueAfterMs = ({ parcel, route }: Try): number | undefined =>
+  isTelling(parcel) ? paceOf(route).overdueAfterMs(route.tryTimeoutMs) : undefined;
+
+function hear({ parcel, route, hold }: Try, { status }: Response): void {
+  // What an instance owed while it was silent is no pace to go by.
+  if (isTelling(parcel) && hold.selection.slot.silentAtMs === 0) {
+    const nowMs = Date.now();
+    paceOf(route).hear(Math.max(0, nowMs - hold.sentAtMs), nowMs);
+  }
+  hold.answered(status);
+}
+
+function deliver({ parcel, hold, scope: { env } }: Try, signal: AbortSignal | undefined): Promise<Response> {
   const { target, url, upgrade } = parcel;
-  return callInstance(env, instance, { target, url, upgrade, init: requestInit(parcel) });
+  return callInstance(env, hold.selection.instance, { target, url, upgrade, init: requestInit(parcel, signal) });
 }
 
 /** By RPC a backend may return anything, and an origin any status: what no client could be sent is the instance's failure. */
@@ -66,10 +102,12 @@ function assertSendable(returned: unknown): Response {
   throw new Error(`the instance answered with status ${status}`);
 }
 
-function requestInit({ method, headers, body, broken }: Parcel): InstanceCall["init"] {
+function requestInit(parcel: Parcel, signal: AbortSignal | undefined): InstanceCall["init"] {
+  const { method, headers, body, broken } = parcel;
   // The body's encoding is the client's business: it passes as it is.
   const init = { method, headers, body, redirect: "manual", encodeResponseBody: "manual" } as const;
-  return broken === undefined ? init : { ...init, signal: breakOff(broken) };
+  if (broken !== undefined) return { ...init, signal: breakOff(broken) };
+  return signal === undefined ? init : { ...init, signal };
 }
 
 /** Also after the response has begun: the rest of it would answer a request that was never whole. */

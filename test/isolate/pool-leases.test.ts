@@ -70,7 +70,10 @@ function isolate({ lease, pool = poolOf("api", IDS), clock, version = 1 }: Isola
     leases.end(selection, life.ctx);
     return selection.instance.id;
   };
-  return { leases, choose, serve, outdated, ctx: life.ctx, over: life.over, now };
+  const fail = ({ slot }: Selection) => leases.patience.failed(slot, undefined);
+  const answer = ({ slot }: Selection, status: number) =>
+    leases.patience.answered(slot, { sentAtMs: now(), slow: undefined }, status);
+  return { leases, choose, serve, fail, answer, outdated, ctx: life.ctx, over: life.over, now };
 }
 
 const tally = (ids: readonly string[]): Record<string, number> => {
@@ -462,7 +465,7 @@ describe("instances", () => {
     const one = isolate({ ...registry, clock });
     const failing = await one.choose();
     expect(failing.instance.id).toBe("a");
-    one.leases.failed(failing, clock.nowMs);
+    one.fail(failing);
     const served: string[] = [];
     for (let i = 0; i < 30; i++) served.push(await one.serve());
     expect(tally(served)).toEqual({ b: 10, c: 10, d: 10 });
@@ -475,10 +478,10 @@ describe("instances", () => {
     const clock = { nowMs: 1_000_000 };
     const one = isolate({ ...registryOn(clock), clock });
     const selections = await Promise.all(IDS.map(() => one.choose()));
-    for (const selection of selections) one.leases.failed(selection, clock.nowMs);
+    for (const selection of selections) one.fail(selection);
     const served = await Promise.all(Array.from({ length: 8 }, () => one.serve()));
     expect(new Set(served)).toEqual(new Set(IDS));
-    for (const selection of selections) if (selection.instance.id === "b") one.leases.answered(selection, 200);
+    for (const selection of selections) if (selection.instance.id === "b") one.answer(selection, 200);
     expect(await Promise.all([one.serve(), one.serve()])).toEqual(["b", "b"]);
   });
 });
@@ -530,7 +533,7 @@ describe("instances put out for the whole fleet", () => {
     const { clock, open } = await fleet();
     const one = open();
     const selection = await one.choose();
-    for (let i = 0; i < times; i++) one.leases.answered(selection, status);
+    for (let i = 0; i < times; i++) one.answer(selection, status);
     clock.nowMs += 1_000;
     await one.serve();
     const other = open();
@@ -546,7 +549,7 @@ describe("instances put out for the whole fleet", () => {
     const registry = await realRegistry();
     const one = isolate(registry);
     const selection = await one.choose();
-    for (let i = 0; i < 5; i++) one.leases.answered(selection, 500);
+    for (let i = 0; i < 5; i++) one.answer(selection, 500);
     const ejected = async () => (await registry.status()).ejected.map(({ instanceId }) => instanceId);
     await vi.waitFor(async () => expect(await ejected()).toEqual([selection.instance.id]), { timeout: 2_000 });
   });
@@ -590,7 +593,7 @@ describe("instances put out for the whole fleet", () => {
       };
       const one = isolate({ lease: lossy, clock, pool: poolOf("api", IDS) });
       await one.serve();
-      for (let i = 0; i < 3; i++) one.leases.failed(await one.choose(), clock.nowMs);
+      for (let i = 0; i < 3; i++) one.fail(await one.choose());
       isLost = true;
       clock.nowMs += 1_000;
       await one.serve();

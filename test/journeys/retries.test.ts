@@ -11,18 +11,35 @@ type Scripted = {
   status: number;
   headers: Record<string, string>;
   hits: number[];
+  /** Requests taken back, or broken off, before they were answered. */
+  cut: number;
 };
 
-const POOLS = ["plain", "patient", "stubborn", "sick", "backoff", "once"] as const;
+/** Instead of a status. */
+const HANG = 0;
+const RESET = 1;
+
+const POOLS = ["plain", "patient", "stubborn", "sick", "backoff", "once", "worse", "hung", "tight", "roomy"] as const;
+/** Of a route: how long each of its tries may take, and all of them. */
+const TIMES: { readonly [pool: string]: object } = {
+  hung: { tryTimeoutMs: 300, timeoutMs: 2_000 },
+  tight: { tryTimeoutMs: 400, timeoutMs: 480 },
+  roomy: { tryTimeoutMs: 400, timeoutMs: 1_000 },
+};
 let plane: Plane;
 const origins: Scripted[] = [];
 
 async function startScripted(id: string): Promise<Scripted> {
-  const server = createServer((_, response) => {
+  const server = createServer((request, response) => {
     scripted.hits.push(Date.now());
+    response.once("close", () => {
+      if (!response.writableEnded) scripted.cut++;
+    });
+    if (scripted.status === HANG) return;
+    if (scripted.status === RESET) return void request.socket.destroy();
     response.writeHead(scripted.status, scripted.headers).end(id);
   });
-  const scripted: Scripted = { server, id, status: 200, headers: {}, hits: [] };
+  const scripted: Scripted = { server, id, status: 200, headers: {}, hits: [], cut: 0 };
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return scripted;
 }
@@ -37,8 +54,11 @@ beforeAll(async () => {
   plane = await startPlane({
     config: {
       log: { sampleRate: 0 },
-      pools: Object.fromEntries(POOLS.map((pool) => [pool, { instances, ...retryOf(pool) }])),
-      routes: POOLS.map((pool) => ({ id: pool, path: `/${pool}/*`, pool, limits: [] })),
+      pools: {
+        ...Object.fromEntries(POOLS.map((pool) => [pool, { instances, ...retryOf(pool) }])),
+        worse: { instances: instances.slice(0, 2) },
+      },
+      routes: POOLS.map((pool) => ({ id: pool, path: `/${pool}/*`, pool, limits: [], ...TIMES[pool] })),
     },
   });
 });
@@ -50,7 +70,7 @@ afterAll(async () => {
   }
 });
 beforeEach(() => {
-  for (const origin of origins) Object.assign(origin, { status: 200, headers: {}, hits: [] });
+  for (const origin of origins) Object.assign(origin, { status: 200, headers: {}, hits: [], cut: 0 });
 });
 
 const script = (ids: string, status: number, headers: Record<string, string> = {}): void => {
@@ -86,6 +106,45 @@ describe("an answer of 502, 503 or 504", () => {
     script("abcd", 500);
     expect((await ask("/once/x")).status).toBe(500);
     expect(hits()).toBe(1);
+  });
+});
+
+describe("an answer that was not passed on", () => {
+  it("is the client's after all, whole, when every later try breaks", async () => {
+    script("a", 503, { "X-Why": "upgrade" });
+    script("b", RESET);
+    // Two instances, of which the one that breaks is passed over at first, once it has.
+    for (let sent = 0; sent < 4; sent++) {
+      const { status, by, headers } = await ask("/worse/x");
+      expect([status, by, headers.get("X-Why")]).toEqual([503, "a", "upgrade"]);
+    }
+    expect([origins[0]?.hits.length, origins[1]?.hits.length]).toEqual([4, 4]);
+  });
+
+  it("is not, when a later try is answered", async () => {
+    script("a", 503);
+    for (let sent = 0; sent < 4; sent++) expect((await ask("/worse/x")).by).toBe("b");
+  });
+});
+
+describe("a try that is given up", () => {
+  it("is taken back from its instance, from the second on, while its request goes on", async () => {
+    script("abcd", HANG);
+    const cut = () => origins.reduce((sum, origin) => sum + origin.cut, 0);
+    const settled = ask("/hung/x").then(({ status }) => status);
+    await expect.poll(cut).toBe(1);
+    expect(await Promise.race([settled, "goes on"])).toBe("goes on");
+    await expect.poll(hits).toBe(3);
+    expect(await settled).toBe(504);
+    await expect.poll(cut).toBe(2);
+  });
+
+  it("has no successor that would get less than a tenth of a second, and one that gets more", async () => {
+    script("abcd", HANG);
+    const [tight, roomy] = [await ask("/tight/x"), hits()];
+    expect([tight.status, roomy]).toEqual([504, 1]);
+    expect((await ask("/roomy/x")).status).toBe(504);
+    expect(hits()).toBeGreaterThanOrEqual(1 + 2);
   });
 });
 

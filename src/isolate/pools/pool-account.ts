@@ -31,15 +31,14 @@ export class PoolAccount {
   #callId = 0;
   readonly #outcomes = new OutcomeReports();
   #hasReportedLoad = false;
-  #isolates = 1;
 
   constructor(isolateId: string) {
     this.#isolateId = isolateId;
   }
 
-  /** That share this pool, as last heard. */
-  get isolates(): number {
-    return this.#isolates;
+  /** Of one request. */
+  get triesMax(): number {
+    return this.#pool?.attemptsMax ?? 1;
   }
 
   get roster(): Roster {
@@ -98,7 +97,6 @@ export class PoolAccount {
     this.uncounted -= call.uncounted;
     this.#outcomes.hear(this.slots, call);
     this.slots.eject(reply.out, askedAtMs);
-    this.#isolates = reply.isolates;
     // A pick is counted there at once, so it too must be reported gone when it is.
     this.#hasReportedLoad = call.inFlight.length > 0 || reply.pick !== undefined;
     this.slots.hear(reply.others);
@@ -118,6 +116,7 @@ export class PoolAccount {
   /** For a clock that stepped back to `nowMs`: positions go back, since their end is not known any more. */
   forgetTimes(nowMs: number): void {
     this.ranges.giveBack();
+    this.slots.forgetTimes(nowMs);
     this.#snapshotAtMs = NEVER;
     this.#recentAtMs = nowMs;
   }

@@ -11,8 +11,9 @@ import { LatestTime } from "../latest-time.ts";
 import type { Lifetime } from "../lifetime.ts";
 import { PoolAccount } from "./pool-account.ts";
 import { type Landing, type Lease, PoolLine } from "./pool-line.ts";
+import { PoolPatience } from "./pool-patience.ts";
 import { PoolReports } from "./pool-reports.ts";
-import { answerSlot, failSlot, type PoolSlot } from "./pool-slots.ts";
+import type { PoolSlot } from "./pool-slots.ts";
 
 /** `nowMs`: the isolate's clock, epoch ms. `tried`: instances this request has failed on already. */
 export type SelectScope = {
@@ -49,11 +50,12 @@ const VERDICT_MS = 1_000;
 const REPORT_MS = 500;
 
 export class PoolLeases {
+  readonly patience: PoolPatience;
+  readonly retries = new RetryBudget();
   readonly #account: PoolAccount;
   readonly #line: PoolLine;
   readonly #reports: PoolReports;
   readonly #time: LatestTime;
-  readonly #retries = new RetryBudget();
   /** Where decisions without a position begin; isolates that start together begin apart. */
   #turn = Math.floor(Math.random() * 1_000);
 
@@ -61,12 +63,13 @@ export class PoolLeases {
     const account = new PoolAccount(isolateId);
     this.#account = account;
     this.#time = new LatestTime(clock, (nowMs) => this.#forgetTimes(nowMs));
+    this.patience = new PoolPatience({ slots: account.slots, clock, retries: this.retries });
     this.#line = new PoolLine({
       lease,
       clock,
       compose: (pick) => account.compose(pick, clock()),
       roster: () => account.roster,
-      hear: (reply, call, askedAtMs) => account.hear(reply, call, askedAtMs),
+      hear: (...told) => this.#hear(...told),
       hearLate: ({ range }) => range && account.ranges.refuse(range),
       hearOutdated: (configVersion) => configVersion > account.roster.configVersion && onOutdated(),
     });
@@ -90,7 +93,7 @@ export class PoolLeases {
     const barring = barringAt(slots, scope.tried, nowMs);
     if (scanAvailable(slots, 0, barring) === -1) return undefined;
     this.#reports.soon(scope.ctx, nowMs);
-    if (barring.tried.length === 0) this.#retries.earn();
+    if (barring.tried.length === 0) this.retries.earn(nowMs);
     if (slots.length === 1) return this.#chosen(0, "only", 0);
     this.#account.countRequest(nowMs, this.#line.renewAfterMs);
     const selection = this.#fromLease(barring, nowMs);
@@ -108,6 +111,7 @@ export class PoolLeases {
   begin({ slot }: Selection): void {
     slot.inFlight++;
     if (slot.promised > 0) slot.promised--;
+    if (slot.silentAtMs > 0) this.patience.tryAgain(slot);
   }
 
   end({ slot }: Selection, ctx: Lifetime): void {
@@ -115,23 +119,10 @@ export class PoolLeases {
     this.#reports.soon(ctx, this.#time.read());
   }
 
-  /** The instance is passed over from now on, for as long as afterFailure (instance-availability.ts) says. */
-  failed({ slot }: Selection, nowMs: number): void {
-    failSlot(slot, nowMs);
-  }
-
-  answered({ slot }: Selection, status: number): void {
-    answerSlot(slot, status);
-  }
-
-  /** Whether a request could hardly be tried again just now: then the one try may take all the time there is. */
-  get isOutOfRetries(): boolean {
-    return this.#retries.isSpent;
-  }
-
-  /** Whether a request that failed may be tried again; it counts then. */
-  mayRetry(nowMs: number): boolean {
-    return this.#retries.spend(this.#account.isolates, nowMs);
+  /** A try on the instance is overdue: what that tells is reported soon. */
+  overdue({ slot }: Selection, ctx: Lifetime): void {
+    this.patience.overdue(slot);
+    this.#reports.soon(ctx, this.#time.read());
   }
 
   /** A WebSocket passed through is told apart from what is in flight, for its end will not be seen. */
@@ -143,6 +134,13 @@ export class PoolLeases {
   /** Reports every KEEP_MS of pool-reports.ts until `work` settles, so that a long stream does not lapse in the registry. */
   renewWhile(work: Promise<unknown>, ctx: Lifetime): void {
     this.#reports.renewWhile(work, ctx);
+  }
+
+  #hear(...[reply, call, askedAtMs]: Parameters<PoolAccount["hear"]>): void {
+    const account = this.#account;
+    account.hear(reply, call, askedAtMs);
+    this.retries.share(reply.isolates, account.triesMax);
+    this.patience.hearOut();
   }
 
   async #afterAsking(scope: SelectScope, sinceMs: number): Promise<Selection | undefined> {

@@ -3,12 +3,29 @@
 // PoolAccount keeps them, PoolLeases chooses among them and counts on them.
 
 import type { Outcome } from "../../contracts/registry.ts";
-import { afterFailure } from "../../policies/balancing/instance-availability.ts";
 import { hotThreshold, type SnapshotLoad } from "../../policies/balancing/pick-by-snapshot.ts";
 import { OutcomeCount } from "../../policies/health/outcomes.ts";
+import type { Listening, Waiting } from "../../policies/health/silence.ts";
 import type { CompiledInstance } from "../../policies/routing/compiled-config.ts";
 
-export type PoolSlot = { -readonly [K in keyof SnapshotLoad]: SnapshotLoad[K] } & { readonly outcomes: OutcomeCount };
+/** A try that has waited for a while. */
+export type SlowTry = Waiting & {
+  /** Counted as a failure already, whatever comes of it. */
+  isTold: boolean;
+  /** Ends the try so that its request goes on to another instance; undefined where it may not, or has gone. */
+  goOn: (() => void) | undefined;
+};
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+export type PoolSlot = Mutable<SnapshotLoad> &
+  Mutable<Omit<Listening, "waiting">> & {
+    readonly outcomes: OutcomeCount;
+    readonly waiting: Set<SlowTry>;
+    /** When it was found silent, epoch ms; 0 once something has been heard again. */
+    silentAtMs: number;
+  };
+
+const NEVER = Number.NEGATIVE_INFINITY;
 
 export class PoolSlots {
   #slots: readonly PoolSlot[] = [];
@@ -81,6 +98,19 @@ export class PoolSlots {
     }
   }
 
+  /** Those put out for the whole fleet that requests wait for. */
+  awaitedOut(nowMs: number): PoolSlot[] {
+    return this.#slots.filter(({ ejectedUntilMs, waiting }) => waiting.size > 0 && ejectedUntilMs > nowMs);
+  }
+
+  /** For a clock that stepped back to `nowMs`: when something was heard is not known any more. */
+  forgetTimes(nowMs: number): void {
+    for (const slot of this.#slots) {
+      slot.heardAtMs = nowMs;
+      slot.provenAtMs = NEVER;
+    }
+  }
+
   /** Ids of the instances passed over at `nowMs`. */
   skipped(nowMs: number): string[] {
     return this.#slots.flatMap(({ instance, outUntilMs, ejectedUntilMs }) =>
@@ -89,27 +119,19 @@ export class PoolSlots {
   }
 }
 
-export function failSlot(slot: PoolSlot, nowMs: number): void {
-  slot.outcomes.fail();
-  Object.assign(slot, afterFailure(slot, nowMs));
-}
-
-/** A 5xx is an answer: it goes to the client, and counts against the instance's health. */
-export function answerSlot(slot: PoolSlot, status: number): void {
-  if (status >= 500) slot.outcomes.fail();
-  else slot.outcomes.answer();
-  slot.failures = 0;
-  slot.outUntilMs = 0;
-}
-
 const openSlot = (instance: CompiledInstance): PoolSlot => ({
   instance,
   inFlight: 0,
   promised: 0,
   others: 0,
   hot: false,
+  doubtful: false,
   failures: 0,
   outUntilMs: 0,
   ejectedUntilMs: 0,
   outcomes: new OutcomeCount(),
+  heardAtMs: NEVER,
+  provenAtMs: NEVER,
+  silentAtMs: 0,
+  waiting: new Set(),
 });

@@ -23,5 +23,10 @@ export function mayResend(facts: ResendFacts): boolean {
 
 /** How long the next try may wait for headers: the per-try time only where another try could follow. */
 export function tryWaitMs(facts: { remainingMs: number; tryTimeoutMs: number; moreTries: boolean }): number {
-  return facts.moreTries ? Math.min(facts.tryTimeoutMs, facts.remainingMs) : facts.remainingMs;
+  return Math.max(0, facts.moreTries ? Math.min(facts.tryTimeoutMs, facts.remainingMs) : facts.remainingMs);
 }
+
+const TRY_MS_MIN = 100;
+
+/** With less than this a try is not worth beginning, and failing it says nothing of its instance, ms. */
+export const tryMsMin = (tryTimeoutMs: number): number => Math.min(TRY_MS_MIN, tryTimeoutMs / 4);

@@ -3,31 +3,58 @@
 
 const RETRIES_PER_REQUEST = 0.2;
 const RETRIES_PER_SECOND = 3;
-/** What a quiet time saves up; also what an isolate begins with. One request may try every instance (R28). */
+/** What a quiet time saves up in the whole fleet, and what it begins with. */
 const SAVED_MAX = 15;
+const SAVED_MAX_LEAST = 3;
+/** A busy pool saves up the fifth of so long: an instance that dies fails many requests at one time. */
+const SPAN_MS = 10_000;
 
 export class RetryBudget {
+  #isolates = 1;
+  #quietMax = SAVED_MAX;
   #tokens = SAVED_MAX;
   #atMs: number | undefined;
+  #requests = 0;
+  #requestsBefore = 0;
+  #spanAtMs = Number.NEGATIVE_INFINITY;
 
-  /** A request that is tried for the first time. */
-  earn(): void {
-    this.#tokens = Math.min(SAVED_MAX, this.#tokens + RETRIES_PER_REQUEST);
+  /** `isolates` share the pool; one request alone may try `triesMax` times (R28). */
+  share(isolates: number, triesMax: number): void {
+    this.#isolates = Math.max(1, isolates);
+    this.#quietMax = Math.max(SAVED_MAX_LEAST, triesMax - 1, SAVED_MAX / this.#isolates);
+    this.#save(0);
   }
 
-  /** Whether one could be tried again just now. */
+  /** A request that is tried for the first time. */
+  earn(nowMs: number): void {
+    if (nowMs - this.#spanAtMs >= SPAN_MS || nowMs < this.#spanAtMs) this.#turn(nowMs);
+    this.#requests++;
+    this.#save(RETRIES_PER_REQUEST);
+  }
+
+  /** Whether none could be tried again just now. */
   get isSpent(): boolean {
     return this.#tokens < 1;
   }
 
-  /** Whether one may be tried again; it counts then. `isolates` share the pool. */
-  spend(isolates: number, nowMs: number): boolean {
+  /** Whether one may be tried again; it counts then. */
+  spend(nowMs: number): boolean {
     const elapsedMs = Math.max(0, nowMs - (this.#atMs ?? nowMs));
     this.#atMs = nowMs;
-    const saved = (elapsedMs * RETRIES_PER_SECOND) / 1_000 / Math.max(1, isolates);
-    this.#tokens = Math.min(SAVED_MAX, this.#tokens + saved);
+    this.#save((elapsedMs * RETRIES_PER_SECOND) / 1_000 / this.#isolates);
     if (this.#tokens < 1) return false;
     this.#tokens--;
     return true;
+  }
+
+  #save(tokens: number): void {
+    const busyMax = RETRIES_PER_REQUEST * Math.max(this.#requests, this.#requestsBefore);
+    this.#tokens = Math.min(Math.max(this.#quietMax, busyMax), this.#tokens + tokens);
+  }
+
+  #turn(nowMs: number): void {
+    this.#requestsBefore = nowMs - this.#spanAtMs < 2 * SPAN_MS ? this.#requests : 0;
+    this.#requests = 0;
+    this.#spanAtMs = nowMs;
   }
 }

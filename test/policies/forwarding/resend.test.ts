@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { endsAtHeaders } from "../../../src/policies/forwarding/ends-at-headers.ts";
-import { mayResend, RESEND_BODY_BYTES_MAX, tryWaitMs } from "../../../src/policies/forwarding/resend.ts";
+import { mayResend, RESEND_BODY_BYTES_MAX, tryMsMin, tryWaitMs } from "../../../src/policies/forwarding/resend.ts";
 
 const get = { method: "GET", hasIdempotencyKey: false, routeAllows: false, hasBody: false, contentLength: undefined };
 
@@ -33,6 +33,13 @@ describe("tryWaitMs", () => {
     expect(tryWaitMs({ remainingMs: 60_000, tryTimeoutMs: 15_000, moreTries: true })).toBe(15_000);
     expect(tryWaitMs({ remainingMs: 60_000, tryTimeoutMs: 15_000, moreTries: false })).toBe(60_000);
     expect(tryWaitMs({ remainingMs: 9, tryTimeoutMs: 15_000, moreTries: true })).toBe(9);
+    expect(tryWaitMs({ remainingMs: -9, tryTimeoutMs: 15_000, moreTries: false })).toBe(0);
+  });
+});
+
+describe("tryMsMin", () => {
+  it("is a tenth of a second, or a quarter of what a try may take where that is less", () => {
+    expect([15_000, 400, 200, 10].map(tryMsMin)).toEqual([100, 100, 50, 2.5]);
   });
 });
 

@@ -3,23 +3,32 @@
 import { describe, expect, it } from "vitest";
 import { RetryBudget } from "../../../src/policies/forwarding/retry-budget.ts";
 
+type Load = { requests: number; seconds: number; from?: number };
+
 /** How many of `requests` in `seconds` are tried again when all of them would like to be. */
-function retried(
-  budget: RetryBudget,
-  {
-    requests,
-    seconds,
-    isolates = 1,
-    from = 0,
-  }: { requests: number; seconds: number; isolates?: number; from?: number },
-): number {
+function retried(budget: RetryBudget, { requests, seconds, from = 0 }: Load): number {
   let retries = 0;
   for (let request = 0; request < requests; request++) {
-    budget.earn();
-    if (budget.spend(isolates, from + (request * seconds * 1_000) / requests)) retries++;
+    const nowMs = from + (request * seconds * 1_000) / requests;
+    budget.earn(nowMs);
+    if (budget.spend(nowMs)) retries++;
   }
   return retries;
 }
+
+/** Requests that all succeed. */
+function served(budget: RetryBudget, { requests, seconds, from = 0 }: Load): void {
+  for (let request = 0; request < requests; request++) budget.earn(from + (request * seconds * 1_000) / requests);
+}
+
+const burst = (budget: RetryBudget, nowMs: number): number =>
+  Array.from({ length: 5_000 }, () => budget.spend(nowMs)).filter(Boolean).length;
+
+const shared = (isolates: number, triesMax = 3): RetryBudget => {
+  const budget = new RetryBudget();
+  budget.share(isolates, triesMax);
+  return budget;
+};
 
 describe("RetryBudget", () => {
   it("lets a fifth of many requests be tried again, beyond what it began with", () => {
@@ -34,17 +43,49 @@ describe("RetryBudget", () => {
   });
 
   it("shares the 3 among the isolates of the pool", () => {
-    const retries = retried(new RetryBudget(), { requests: 1_000, seconds: 1_000, isolates: 100 });
-    expect(retries).toBeLessThanOrEqual(200 + 30 + 15);
+    const retries = retried(shared(100), { requests: 1_000, seconds: 1_000 });
+    expect(retries).toBeLessThanOrEqual(200 + 30 + 3);
     expect(retries).toBeGreaterThanOrEqual(200 + 30);
   });
 
-  it("saves up no more than 15, and a clock that steps back earns nothing", () => {
+  it("saves up no more than 15 in quiet times, and a clock that steps back earns nothing", () => {
     const budget = new RetryBudget();
-    const burst = (nowMs: number) => Array.from({ length: 50 }, () => budget.spend(1, nowMs)).filter(Boolean).length;
-    expect(burst(0)).toBe(15);
-    expect(burst(3_600_000)).toBe(15);
-    expect(burst(0)).toBe(0);
-    expect(burst(1_000)).toBe(3);
+    expect(burst(budget, 0)).toBe(15);
+    expect(burst(budget, 3_600_000)).toBe(15);
+    expect(burst(budget, 0)).toBe(0);
+    expect(burst(budget, 1_000)).toBe(3);
+  });
+
+  it.each([
+    [1, 3, 15],
+    [4, 3, 3],
+    [1_000, 3, 3],
+    [1_000, 16, 15],
+  ])("of %i isolates, for requests of %i tries, begins with %i", (isolates, triesMax, expected) => {
+    const budget = shared(isolates, triesMax);
+    expect(burst(budget, 0)).toBe(expected);
+    expect(burst(budget, 36_000_000)).toBe(expected);
+  });
+
+  it("takes nothing back that was spent before the fleet's size was known, nor gives it again", () => {
+    const budget = new RetryBudget();
+    for (let spent = 0; spent < 13; spent++) budget.spend(0);
+    budget.share(1_000, 3);
+    expect(burst(budget, 0)).toBe(2);
+  });
+
+  it("a busy pool has saved up the fifth of ten seconds for an instance that dies, and no more", () => {
+    const budget = shared(4);
+    served(budget, { requests: 10_000, seconds: 20 });
+    expect(burst(budget, 20_000)).toBe(1_000);
+    served(budget, { requests: 100, seconds: 1, from: 20_000 });
+    expect(burst(budget, 21_000)).toBeLessThanOrEqual(20 + 1);
+  });
+
+  it("one that was busy and is quiet since has not", () => {
+    const budget = shared(4);
+    served(budget, { requests: 10_000, seconds: 20 });
+    budget.earn(60_000);
+    expect(burst(budget, 60_000)).toBeLessThanOrEqual(4);
   });
 });
