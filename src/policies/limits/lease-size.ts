@@ -10,8 +10,8 @@ const SLACK_MS = 2_000;
 export const AT_ONCE_MS_MAX = 500;
 export const HOLD_MS_MAX = 200;
 const AT_ONCE_SLACK_MS = 10;
-/** How long they may be given back. */
-const GIVE_BACK_MS = 1_000;
+/** How long they may be given back: longer than a call may take, so that those of a lost answer are not lost with it. After a window nothing counts. */
+const GIVE_BACK_MS_MAX = 3_000;
 
 /** Leases remembered per key; what is granted beyond them counts as spent at once. */
 export const LEASES_MAX = 512;
@@ -64,7 +64,7 @@ export function leaseTimes({
 }): LeaseTimes {
   if (spare === 0) {
     const validMs = Math.min(withinMs, AT_ONCE_MS_MAX + HOLD_MS_MAX);
-    return { validMs, lastMs: validMs + AT_ONCE_SLACK_MS, giveBackMs: GIVE_BACK_MS };
+    return { validMs, lastMs: validMs + AT_ONCE_SLACK_MS, giveBackMs: Math.min(GIVE_BACK_MS_MAX, windowMs) };
   }
   const validMs = Math.min(SPARE_LEASE_MS_MAX, Math.max(SPARE_LEASE_MS_MIN, windowMs * SPARE_LEASE_SHARE));
   return { validMs, lastMs: validMs + SLACK_MS, giveBackMs: validMs };

@@ -182,7 +182,7 @@ describe("several desks and one window", () => {
     [1_000, 10_000, 0.97],
   ])("admit of %d in %d ms nearly all under steady full demand", (limit, windowMs, share) => {
     const fleet = new Fleet({ kind: "rate", limit, windowMs }, { isolates: 4 });
-    const windows = 20;
+    const windows = 10;
     // Three times the limit, in steps of 10 ms.
     const perStep = (3 * limit * 10) / windowMs;
     for (let step = 0; step < (windows * windowMs) / 10; step++) {
