@@ -13,7 +13,15 @@ import type {
   LimitStatus,
 } from "../../src/contracts/limits.ts";
 import { CallMeter } from "../../src/policies/limits/call-meter.ts";
-import { describeState, refundState, resetState, serveAsk, stateUnder } from "../../src/policies/limits/limit-book.ts";
+import { CallOrder } from "../../src/policies/limits/call-order.ts";
+import {
+  describeState,
+  type Moment,
+  refundState,
+  resetState,
+  serveAsk,
+  stateUnder,
+} from "../../src/policies/limits/limit-book.ts";
 import { migrate } from "../migrate.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { RateLimiterTables } from "./rate-limiter-tables.ts";
@@ -27,6 +35,7 @@ export class RateLimiter extends DurableObject<Env> {
   readonly #commit: GroupCommit;
   /** Callers of the last seconds: forgotten with the object, and learned again. */
   readonly #meter = new CallMeter();
+  readonly #order = new CallOrder();
   #isArmed = false;
   #sweptThrough: LimitKey = "";
 
@@ -42,8 +51,10 @@ export class RateLimiter extends DurableObject<Env> {
     const paceMs = this.#meter.note(call, Date.now());
     await this.#arm();
     return await this.#commit.run(() => {
-      const nowMs = Date.now();
-      return { answers: call.asks.map((ask) => this.#serve(ask, call.isolateId, nowMs)), paceMs };
+      const moment = { nowMs: Date.now(), isRepeated: this.#order.isRepeated(call) };
+      const answers = call.asks.map((ask) => this.#serve(ask, call.isolateId, moment));
+      this.#order.note(call);
+      return { answers, paceMs };
     });
   }
 
@@ -80,8 +91,8 @@ export class RateLimiter extends DurableObject<Env> {
     if (this.#isArmed) await this.ctx.storage.setAlarm(nowMs + (last === undefined ? SWEEP_EVERY_MS : NEXT_BATCH_MS));
   }
 
-  #serve(ask: LimiterAsk, isolateId: string, nowMs: number): LimiterReply["answers"][number] {
-    const { answer, change } = serveAsk(ask, isolateId, { state: this.#tables.read(ask.key), nowMs });
+  #serve(ask: LimiterAsk, isolateId: string, moment: Omit<Moment, "state">): LimiterReply["answers"][number] {
+    const { answer, change } = serveAsk(ask, isolateId, { state: this.#tables.read(ask.key), ...moment });
     if (change !== undefined) this.#tables.write(ask.key, change);
     return answer;
   }

@@ -47,6 +47,8 @@ export type SlotAsk = {
 export type LimiterAsk = RateAsk | SlotAsk;
 export type LimiterCall = {
   readonly isolateId: string;
+  /** Counts up with every call of this isolate. A copy of an earlier one gets what that got, and nothing new. */
+  readonly callId: number;
   readonly asks: readonly LimiterAsk[];
   /** As this isolate was last told: a shard that has just started knows no better. */
   readonly paceMs: number;

@@ -413,9 +413,20 @@ describe("a shard that fails", () => {
     expect(shard.calls.length).toBe(1);
     shard.pass(1);
     shard.mood.during = () => undefined;
-    // What it granted before its answer was lost still counts.
-    expect(refusal(await admit(chat))).toBe(`${chat.limit.name}: exceeded`);
+    // What it granted before its answer was lost is given back with the call that asks anew.
+    expect(refusal(await admit(chat))).toBe("admitted");
     expect(shard.calls.length).toBe(2);
+  });
+
+  it("has granted for good what is not given back within 3 s", async () => {
+    const shard = fleet();
+    shard.mood.during = broken;
+    const { admit } = isolate(shard);
+    const chat = standing({ limit: 1 });
+    await admit(chat);
+    shard.pass(3_000);
+    shard.mood.during = () => undefined;
+    expect(refusal(await admit(chat))).toBe(`${chat.limit.name}: exceeded`);
   });
 
   it("leaves the limits of other shards in force", async () => {
@@ -448,7 +459,7 @@ describe("a shard that fails", () => {
 
   it.each([
     { what: "comes too late takes no token", lateMs: 600, used: 1 },
-    { what: "comes later than it can be given back takes one until its time is over", lateMs: 1_100, used: 2 },
+    { what: "comes later than it can be given back takes one until its time is over", lateMs: 3_100, used: 2 },
   ])("gives an answer that $what", async ({ lateMs, used }) => {
     const shard = fleet();
     const { admit } = isolate(shard);

@@ -57,8 +57,9 @@ const rateAsk = (
   ...(wished !== undefined && { wish: wished }),
 });
 
+let calls = 0;
 const exchange = async (shard: Shard, asks: readonly LimiterAsk[], isolateId = "x"): Promise<LimiterReply> =>
-  await shard.exchange({ isolateId, asks, paceMs: 0 });
+  await shard.exchange({ isolateId, callId: ++calls, asks, paceMs: 0 });
 
 async function take(shard: Shard, wished: TokenWish | undefined, more: RateCall = {}): Promise<RateAnswer> {
   const [answer] = (await exchange(shard, [rateAsk(wished, more)], more.isolateId)).answers;
@@ -326,11 +327,45 @@ describe("many calls at once", () => {
   });
 });
 
+describe("a copy of a call that was served, or one that comes after a later one", () => {
+  const callOf = (isolateId: string, callId: number, ask: LimiterAsk) => ({
+    isolateId,
+    callId,
+    asks: [ask],
+    paceMs: 0,
+  });
+
+  it("is lent what the call was lent, and nothing where that was refused, though tokens have come free since", async () => {
+    const shard = open();
+    const [mine, refused] = [wish(10), wish(1)];
+    const first = callOf("x", 1, rateAsk(mine));
+    const second = callOf("x", 2, rateAsk(refused));
+    expect((await shard.exchange(first)).answers).toMatchObject([{ granted: 10 }]);
+    expect((await shard.exchange(first)).answers).toMatchObject([{ granted: 10 }]);
+    expect((await shard.exchange(second)).answers).toMatchObject([{ granted: 0 }]);
+    await shard.reset(KEY, ten);
+    await take(shard, undefined, { isolateId: "y", reports: [done(mine, 0)] });
+    expect((await shard.exchange(second)).answers).toMatchObject([{ granted: 0, remaining: 10 }]);
+    expect((await shard.exchange(callOf("x", 3, rateAsk(refused)))).answers).toMatchObject([{ granted: 1 }]);
+  });
+
+  it("takes no slot that its isolate has given back", async () => {
+    const shard = open();
+    const ask = { kind: "slots", key: KEY, rule: two, released: [], renewed: [], wanted: ["a"] } as const;
+    await shard.exchange(callOf("x", 1, ask));
+    await shard.exchange(callOf("x", 2, { ...ask, wanted: [], released: ["a"] }));
+    await shard.exchange(callOf("x", 1, ask));
+    expect(await shard.describe(KEY, two)).toMatchObject({ used: 0 });
+    await shard.exchange(callOf("y", 1, ask));
+    expect(await shard.describe(KEY, two)).toMatchObject({ used: 1 });
+  });
+});
+
 describe("the pace", () => {
   it("of a shard that has just started is the one its caller was last told, for five seconds", async () => {
     const shard = open();
     const paceOf = async (isolateId: string, paceMs: number) =>
-      (await shard.exchange({ isolateId, asks: [], paceMs })).paceMs;
+      (await shard.exchange({ isolateId, callId: ++calls, asks: [], paceMs })).paceMs;
     await take(shard, wish(1));
     pass(5_000);
     expect(await paceOf("x", 200)).toBe(0);

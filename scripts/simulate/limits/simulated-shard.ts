@@ -3,6 +3,7 @@
 
 import type { LimiterCall, LimiterReply } from "../../../src/contracts/limits.ts";
 import { CallMeter } from "../../../src/policies/limits/call-meter.ts";
+import { CallOrder } from "../../../src/policies/limits/call-order.ts";
 import { type LimitState, serveAsk } from "../../../src/policies/limits/limit-book.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { between, exponential, type Random } from "./random.ts";
@@ -33,6 +34,7 @@ export class SimulatedShard {
   readonly #lastSecond = new RollingSum(SECOND_MS);
   #states = new Map<string, LimitState>();
   #meter = new CallMeter();
+  #order = new CallOrder();
   #offsetMs = SKEW_MS_MAX;
 
   constructor(queue: EventQueue, random: Random, works: ShardWorks) {
@@ -45,8 +47,10 @@ export class SimulatedShard {
   exchange(call: LimiterCall): LimiterReply {
     this.#count();
     const paceMs = this.#meter.note(call, this.#clock());
+    const isRepeated = this.#order.isRepeated(call);
+    this.#order.note(call);
     const answers = call.asks.map((ask) => {
-      const stored = { state: this.#states.get(ask.key), nowMs: this.#clock() };
+      const stored = { state: this.#states.get(ask.key), nowMs: this.#clock(), isRepeated };
       const { answer, change } = this.#works.serve(ask, call.isolateId, stored);
       if (change === undefined) return answer;
       this.#states.set(ask.key, change.state);
@@ -80,6 +84,7 @@ export class SimulatedShard {
     this.restarts++;
     this.isDown = false;
     this.#meter = new CallMeter();
+    this.#order = new CallOrder();
     this.#offsetMs -= between(this.#random, 0, (this.#offsetMs + SKEW_MS_MAX) / 2);
     const stored = this.#works.keepsState ? JSON.stringify([...this.#states]) : "[]";
     this.#states = new Map(JSON.parse(stored) as [string, LimitState][]);

@@ -20,27 +20,30 @@ export type Served = {
   readonly change: LimitChange | undefined;
 };
 
+/** `isRepeated`: the call is a copy of one that was served, or has been overtaken (call-order.ts). */
+export type Moment = {
+  readonly state: LimitState | undefined;
+  readonly nowMs: number;
+  readonly isRepeated?: boolean;
+};
+
 /**
  * What one isolate's ask makes of a key's state, and what it is answered. A state of the other kind is that of an older limit: it is
  * dropped for who wants something, and left alone by who only tells how what it once got has ended.
  */
-export function serveAsk(
-  ask: LimiterAsk,
-  isolateId: string,
-  stored: { state: LimitState | undefined; nowMs: number },
-): Served {
-  const { state, nowMs } = stored;
+export function serveAsk(ask: LimiterAsk, isolateId: string, { state, nowMs, isRepeated = false }: Moment): Served {
   const isOutdated = state !== undefined && state.kind !== ask.kind;
   if (ask.kind === "slots") {
     if (isOutdated && ask.wanted.length === 0) return { answer: NO_SLOTS, change: undefined };
     const book = new SlotBook(nowMs, state?.kind === "slots" ? state : undefined);
-    const answer = book.serve({ ...ask, ...ask.rule, isolateId });
+    const answer = book.serve({ ...ask, ...ask.rule, isolateId, wanted: isRepeated ? [] : ask.wanted });
     return { answer, change: { state: { kind: "slots", ...book.toState() }, idleAt: book.idleAt } };
   }
   const { limit, windowMs } = ask.rule;
   const window = new RateWindow(windowMs, nowMs, state?.kind === "rate" ? state : undefined);
   for (const report of ask.reports) window.settle(report);
-  const answer = ask.wish === undefined ? window.view(limit) : window.grant({ isolateId, wish: ask.wish, limit });
+  const wish = isRepeated && !window.holds(ask.wish?.leaseId) ? undefined : ask.wish;
+  const answer = wish === undefined ? window.view(limit) : window.grant({ isolateId, wish, limit });
   const isQuestion = ask.wish === undefined && (ask.reports.length === 0 || isOutdated);
   return { answer, change: isQuestion ? undefined : changeTo(window, state) };
 }

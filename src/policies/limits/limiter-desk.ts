@@ -35,6 +35,7 @@ export class LimiterDesk {
   readonly #telling = new Set<Account>();
   readonly #trip = new RoundTrip();
   #leases = 0;
+  #calls = 0;
   #paceMs = 0;
   #wasLate = false;
 
@@ -115,7 +116,7 @@ export class LimiterDesk {
       sent.push(ask.sent);
     }
     if (asks.length === 0) return undefined;
-    const call = { isolateId: this.#isolateId, asks, paceMs: this.#paceMs };
+    const call = { isolateId: this.#isolateId, callId: ++this.#calls, asks, paceMs: this.#paceMs };
     return { call, sent, askedAtMs: nowMs, withinMs: this.#trip.withinMs };
   }
 

@@ -57,6 +57,10 @@ export class RateWindow {
     return { windowMs: this.#windowMs, seenAt: this.#seenAt, buckets, leases: this.#leases };
   }
 
+  holds(leaseId: string | undefined): boolean {
+    return this.#leases.some(({ id }) => id === leaseId);
+  }
+
   /** Tokens that count now, unspent ones of leases included. */
   get used(): number {
     return this.#spent + this.#unspent;

@@ -12,7 +12,7 @@ const rule = { kind: "rate", limit: 1_000, windowMs: 10_000 } as const;
 
 function callOf(isolateId: string, waiting: number, toldMs: number): LimiterCall {
   const wish = { leaseId: "lease", waiting: waiting * 5, cost: 5, spare: 0, withinMs: 50 };
-  return { isolateId, paceMs: toldMs, asks: [{ kind: "rate", key: "own/key", rule, reports: [], wish }] };
+  return { isolateId, callId: 1, paceMs: toldMs, asks: [{ kind: "rate", key: "own/key", rule, reports: [], wish }] };
 }
 
 /** One call for one request by an isolate that has never been told a pace, unless said otherwise. */
