@@ -30,10 +30,10 @@ export function retryDelayMs(profile: RetryProfile, sent: number, random: () => 
   return Math.floor(random() * Math.min(FULL_JITTER_MS_MAX, FULL_JITTER_MS * 2 ** (sent - 1)));
 }
 
-/** Retry-After in ms, as seconds or as a date (RFC 9110 §10.2.3); 0 where there is none that can be read. */
+/** Retry-After in ms, as seconds, however many, or as a date (RFC 9110 §10.2.3); 0 where there is none that can be read. */
 export function retryAfterMs(value: string | null, nowMs: number): number {
   if (value === null) return 0;
-  if (/^\d{1,9}$/.test(value.trim())) return Number(value) * 1_000;
+  if (/^\d+$/.test(value.trim())) return Number(value) * 1_000;
   const atMs = Date.parse(value);
   return Number.isNaN(atMs) ? 0 : Math.max(0, atMs - nowMs);
 }

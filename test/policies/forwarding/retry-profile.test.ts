@@ -37,13 +37,15 @@ describe("retryAfterMs", () => {
     ["0", 0],
     ["2", 2_000],
     [" 120 ", 120_000],
+    ["99999999999", 99_999_999_999_000],
+    ["9".repeat(400), Number.POSITIVE_INFINITY],
     ["Sat, 21 Nov 2026 12:00:05 GMT", 5_000],
     ["Sat, 21 Nov 2026 11:00:00 GMT", 0],
   ])("reads %j as %d ms", (value, ms) => {
     expect(retryAfterMs(value, now)).toBe(ms);
   });
 
-  it.each([null, "", "soon", "-5", "1.5e3s", "9".repeat(400)])("takes %j for none", (value) => {
+  it.each([null, "", "soon", "-5", "1.5e3s"])("takes %j for none", (value) => {
     expect(retryAfterMs(value, now)).toBe(0);
   });
 });
