@@ -4,6 +4,7 @@ import type { AddedLatency } from "./added-latency.ts";
 import { type GroupName, LIMIT } from "./contenders.ts";
 import type { CostRow } from "./count-costs.ts";
 import type { Machine } from "./machine.ts";
+import type { FaultRow } from "./measure-faults.ts";
 import type { Row, Sample } from "./play-rounds.ts";
 import { type Spread, spreadOf } from "./statistics.ts";
 import { cpuRatio, type Findings, findRow, type Matching, rateRatio, type Verdict } from "./targets.ts";
@@ -14,6 +15,7 @@ export const reportLines = (findings: Findings, verdicts: readonly Verdict[]): r
   ...latencyLines(findings.latencies),
   ...costLines(findings.costs),
   ...matchingLines(findings.matching),
+  ...faultLines(findings.faults),
   ...verdictLines(verdicts),
 ];
 
@@ -134,6 +136,26 @@ const matchingLines = (matching: readonly Matching[]): readonly string[] =>
   matching.length === 0
     ? []
     : ["", ...matching.map(({ routes, medianNs }) => `matching one of ${routes} routes: median ${medianNs} ns`)];
+
+function faultLines(faults: readonly FaultRow[]): readonly string[] {
+  if (faults.length === 0) return [];
+  return [
+    "",
+    "one of four instances fails under 300 GET/s over 4 isolates (own open-loop client)",
+    table([
+      ["fault", "strategy", "requests", "lost", "p50 ms", "p99 ms", "last sent to it after, ms"],
+      ...faults.map(({ fault, strategy, requests, lost, p50Ms, p99Ms, noticedMs }) => [
+        fault,
+        strategy,
+        whole(requests),
+        whole(lost),
+        fixed(p50Ms, 1),
+        fixed(p99Ms, 1),
+        fixed(noticedMs, 0),
+      ]),
+    ]),
+  ];
+}
 
 const verdictLines = (verdicts: readonly Verdict[]): readonly string[] =>
   verdicts.length === 0

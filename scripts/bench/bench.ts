@@ -18,13 +18,14 @@ import { type Counting, countCosts } from "./count-costs.ts";
 import { CONNECTIONS, findLoadGenerator, type LoadGenerator } from "./drive-load.ts";
 import { launchOrigins, launchStage } from "./launch-stage.ts";
 import { describeMachine, readCpuTimes, stolenShare } from "./machine.ts";
+import { measureFaults } from "./measure-faults.ts";
 import { measureMatching } from "./measure-matching.ts";
 import { playRounds } from "./play-rounds.ts";
 import { type Findings, judgeFindings } from "./targets.ts";
 import { warmUp } from "./warm-up.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
-const SECTIONS = ["latency", "counters", "match"] as const;
+const SECTIONS = ["latency", "counters", "match", "faults"] as const;
 /** Whatever hangs, the bench doesn't. */
 const DEADLINE_MS = 5_400_000;
 
@@ -34,7 +35,7 @@ const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const runs = ({ only }: BenchOptions, section: (typeof SECTIONS)[number]): boolean =>
   only.length === 0 || only.includes(section);
 const runsGroups = ({ only }: BenchOptions): boolean =>
-  only.length === 0 || only.some((name) => name !== "counters" && name !== "match");
+  only.length === 0 || only.some((name) => name === "latency" || !SECTIONS.some((section) => section === name));
 
 async function bench(options: BenchOptions, ending: Ending): Promise<void> {
   const machine = describeMachine();
@@ -67,14 +68,15 @@ async function measureAll(options: BenchOptions, { folder, generator, ending }: 
   const { costs, sessions: opened }: Counting = runs(options, "counters")
     ? await countCosts({ ...shared, origins: origins.urls }, ending)
     : { costs: [], sessions: [] };
-  if (!runsGroups(options)) return { findings: { rows: [], latencies: [], costs, matching }, notes: [] };
+  const faults = runs(options, "faults") ? await measureFaults(shared, ending) : [];
+  if (!runsGroups(options)) return { findings: { rows: [], latencies: [], costs, matching, faults }, notes: [] };
   const { stage, headers, absent } = await launchStage({ ...shared, origins, opened }, ending);
   const groups = selectGroups(groupsOf(stage), options.only);
   await warmUp(groups, { stage, generator, print });
   const rows = await playRounds({ groups, ...shared });
   const latencies = runs(options, "latency") ? await measureAddedLatency({ groups, rows, ...shared }) : [];
   const notes = [fairness(headers), ...absent.map((why) => `absent         ${why}`)];
-  return { findings: { rows, latencies, costs, matching }, notes };
+  return { findings: { rows, latencies, costs, matching, faults }, notes };
 }
 
 const fairness = ({ onlyPlane, onlyLimit }: HeaderComparison): string =>

@@ -3,6 +3,7 @@
 import type { AddedLatency } from "./added-latency.ts";
 import { type ContenderName, type GroupName, LIMIT, LIMITED, ONE_COMMIT, PER_REQUEST, PLANE } from "./contenders.ts";
 import type { CostRow } from "./count-costs.ts";
+import type { FaultRow } from "./measure-faults.ts";
 import type { Row, Sample } from "./play-rounds.ts";
 import { pairedRatios, type Spread, spreadOf } from "./statistics.ts";
 
@@ -18,6 +19,8 @@ export const TARGETS = {
   limiterCallsPerRequestMax: 0.05,
   limiterRowsPerRequestMax: 0.05,
   matchMedianNsMax: 5_000,
+  lostMax: 0,
+  noticedMsMax: 1_000,
 } as const;
 
 export type Verdict = { readonly target: string; readonly value: number; readonly met: boolean };
@@ -28,13 +31,14 @@ export type Findings = {
   readonly latencies: readonly AddedLatency[];
   readonly costs: readonly CostRow[];
   readonly matching: readonly Matching[];
+  readonly faults: readonly FaultRow[];
 };
 
 /** The group of origins has no target of its own. */
 const BINDING_GROUPS: readonly GroupName[] = ["1x1", "1xN", "4x1", "4xN"];
 
 export function judgeFindings(findings: Findings): readonly Verdict[] {
-  const { rows, latencies, costs, matching } = findings;
+  const { rows, latencies, costs, matching, faults } = findings;
   const { ofLimitMin, timesPerRequestMin, addedP50MsMax, callsPerRequestMax, commitsPerRequestMax, matchMedianNsMax } =
     TARGETS;
   return [
@@ -67,6 +71,14 @@ export function judgeFindings(findings: Findings): readonly Verdict[] {
     ...matching
       .filter(({ routes }) => routes >= 1_000)
       .map(({ routes, medianNs }) => atMost(`${routes} routes: median of one match, ns`, medianNs, matchMedianNsMax)),
+    ...faults.flatMap(({ fault, strategy, lost, noticedMs }) =>
+      noticedMs === undefined
+        ? []
+        : [
+            atMost(`one of four ${fault}, ${strategy}: requests lost`, lost, TARGETS.lostMax),
+            atMost(`one of four ${fault}, ${strategy}: last one sent to it after, ms`, noticedMs, TARGETS.noticedMsMax),
+          ],
+    ),
   ];
 }
 

@@ -74,7 +74,7 @@ describe("verdicts", () => {
   });
   const judge = (plane: number) => {
     const rows = [row("pass-through", 1_000), row("plane", plane), row("per-request", 100)];
-    return judgeFindings({ rows, latencies: [], costs: [], matching: [] }).map(({ met }) => met);
+    return judgeFindings({ rows, latencies: [], costs: [], matching: [], faults: [] }).map(({ met }) => met);
   };
 
   it("are met exactly from the target on", () => {
@@ -83,8 +83,24 @@ describe("verdicts", () => {
     expect(judge(699)).toEqual([false, false]);
   });
 
+  it("say of an instance that fails whether a request was lost, and whether it was noticed within a second", () => {
+    const fault = {
+      fault: "killed",
+      strategy: "round-robin",
+      name: "killed",
+      requests: 2_400,
+      p50Ms: 1,
+      p99Ms: 2,
+    } as const;
+    const judgeFault = (lost: number, noticedMs: number | undefined) =>
+      judgeFindings({ rows: [], latencies: [], costs: [], matching: [], faults: [{ ...fault, lost, noticedMs }] });
+    expect(judgeFault(0, 1_000).map(({ met }) => met)).toEqual([true, true]);
+    expect(judgeFault(1, 1_001).map(({ met }) => met)).toEqual([false, false]);
+    expect(judgeFault(0, undefined)).toEqual([]);
+  });
+
   it("are not given on what was not measured", () => {
-    expect(judgeFindings({ rows: [row("plane", 1)], latencies: [], costs: [], matching: [] })).toEqual([]);
+    expect(judgeFindings({ rows: [row("plane", 1)], latencies: [], costs: [], matching: [], faults: [] })).toEqual([]);
   });
 });
 
