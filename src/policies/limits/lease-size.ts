@@ -10,8 +10,11 @@ const SLACK_MS = 2_000;
 export const AT_ONCE_MS_MAX = 500;
 export const HOLD_MS_MAX = 200;
 const AT_ONCE_SLACK_MS = 10;
-/** How long they may be given back: longer than a call may take, so that those of a lost answer are not lost with it. After a window nothing counts. */
-const GIVE_BACK_MS_MAX = 3_000;
+/**
+ * How long they may be given back: an answer that came too late need not cost its tokens. No longer, for LEASES_MAX must hold those of
+ * 300 calls a second. After a window nothing counts.
+ */
+const GIVE_BACK_MS_MAX = 1_500;
 
 /** Leases remembered per key; what is granted beyond them counts as spent at once. */
 export const LEASES_MAX = 512;

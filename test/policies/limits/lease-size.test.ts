@@ -74,13 +74,13 @@ describe("leaseTimes", () => {
   const windowMs = 3_600_000;
 
   it("are, where only waiting requests are served, as they said themselves and a little longer", () => {
-    expect(leaseTimes({ windowMs, spare: 0, withinMs: 50 })).toEqual({ validMs: 50, lastMs: 60, giveBackMs: 3_000 });
+    expect(leaseTimes({ windowMs, spare: 0, withinMs: 50 })).toEqual({ validMs: 50, lastMs: 60, giveBackMs: 1_500 });
     expect(leaseTimes({ windowMs, spare: 0, withinMs: 499.5 })).toMatchObject({ validMs: 499.5, lastMs: 509.5 });
   });
 
   it("end with a short window, after which nothing of them counts", () => {
     expect(leaseTimes({ windowMs: 1_000, spare: 0, withinMs: 50 })).toMatchObject({ giveBackMs: 1_000 });
-    expect(leaseTimes({ windowMs: 3_001, spare: 0, withinMs: 50 })).toMatchObject({ giveBackMs: 3_000 });
+    expect(leaseTimes({ windowMs: 1_501, spare: 0, withinMs: 50 })).toMatchObject({ giveBackMs: 1_500 });
   });
 
   it("never let waiting requests have more than 700 ms, whatever they say", () => {
