@@ -6,6 +6,9 @@ const GENERATION = "1";
 const ATTEMPTS_MAX = 3;
 const BACKOFF_BASE_MS = 20;
 
+/** What an object was named by: of a registry or a monitor, its pool. Empty where the platform does not say. */
+export const keyOf = ({ name = "" }: DurableObjectId): string => name.slice(name.indexOf(":") + 1);
+
 /**
  * An object as its callers see it: its own methods, each answered with a promise. The platform's stub type makes a
  * returned union a union of promises and loses branches that hold `unknown`.

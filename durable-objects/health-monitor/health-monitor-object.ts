@@ -7,7 +7,7 @@ import { healthMonitorMigrations } from "../../migrations/health-monitor/index.t
 import type { HealthFact, HealthTransition } from "../../src/contracts/health.ts";
 import { withDeadline } from "../../src/deadline.ts";
 import { log } from "../../src/log.ts";
-import { callRegistry } from "../../src/objects.ts";
+import { callRegistry, keyOf } from "../../src/objects.ts";
 import { factsOf } from "../../src/policies/health/probe-record.ts";
 import { adoptPlan, concludeRound, type ProbePlan, type RoundOutcome } from "../../src/policies/health/probe-round.ts";
 import { dueRecords, nextAlarmAtMs } from "../../src/policies/health/probe-schedule.ts";
@@ -16,10 +16,10 @@ import { migrate } from "../migrate.ts";
 import { HealthMonitorTables } from "./health-monitor-tables.ts";
 import { probeInstances } from "./probe-instances.ts";
 import { raiseAlert } from "./raise-alert.ts";
-import { readPlan } from "./read-plan.ts";
+import { type Reading, readPlan } from "./read-plan.ts";
 
-/** Whoever changes the configuration says so: reading it more often finds nothing new. */
-const READ_EVERY_MS = 1_000;
+/** Whoever changes the configuration says so: this is for a word that got lost. */
+const READ_EVERY_MS = 60_000;
 /** A report without news is not repeated sooner. */
 const REPORT_EVERY_MS = 500;
 const REPORT_MS_MAX = 5_000;
@@ -33,21 +33,23 @@ export class HealthMonitor extends DurableObject<Env> {
   readonly #pool: string;
   /** Not stored: a new deployment may make something else of the same version. */
   #knownVersion: number | null = null;
-  #readAtMs = Number.NEGATIVE_INFINITY;
+  /** When the configuration is read again, epoch ms; 0: at once. */
+  #readDueAtMs = 0;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     migrate(ctx.storage, healthMonitorMigrations);
     this.#tables = new HealthMonitorTables(ctx.storage.sql);
-    // An object's name is `{generation}:{pool}`.
-    const name = ctx.id.name ?? "";
-    this.#pool = this.#tables.findPool() ?? name.slice(name.indexOf(":") + 1);
+    const pool = this.#tables.findPool();
+    this.#pool = pool ?? keyOf(ctx.id);
+    // Where nothing is set, an alarm got lost.
+    if (pool !== undefined) void this.#armIfUnset();
   }
 
   /** Has the alarm look at the configuration at once, and begin, go on or stop probing. May be repeated. */
   async watch(): Promise<void> {
-    this.#readAtMs = Number.NEGATIVE_INFINITY;
+    this.#readDueAtMs = 0;
     this.#tables.savePool(this.#pool);
     await this.ctx.storage.setAlarm(Date.now() + AT_ONCE_MS);
   }
@@ -74,17 +76,26 @@ export class HealthMonitor extends DurableObject<Env> {
   /** While the configuration can't be read, what it said last counts. */
   async #adoptConfiguration(): Promise<void> {
     const nowMs = Date.now();
-    if (Math.abs(nowMs - this.#readAtMs) < READ_EVERY_MS) return;
-    // Before it is read: a change meanwhile has it read again.
-    this.#readAtMs = nowMs;
+    if (nowMs < this.#readDueAtMs && this.#readDueAtMs - nowMs <= READ_EVERY_MS) return;
+    // Before it is read: a change meanwhile, or a failure, has it read again.
+    const againAtMs = nowMs + AGAIN_AFTER_MS;
+    this.#readDueAtMs = againAtMs;
+    const reading = await this.#read();
+    if (reading === undefined) return;
+    const plan = reading === "unchanged" ? this.#tables.findPlan() : reading.plan;
+    if (plan === undefined) await this.#stop();
+    else if (reading !== "unchanged") this.#adopt(plan);
+    if (reading !== "unchanged") this.#knownVersion = reading.version;
+    if (this.#readDueAtMs === againAtMs) this.#readDueAtMs = nowMs + READ_EVERY_MS;
+  }
+
+  /** Undefined when there is no answer. */
+  async #read(): Promise<Reading | undefined> {
     try {
-      const reading = await readPlan(this.env, this.#pool, this.#knownVersion);
-      if (reading !== undefined) this.#knownVersion = reading.version;
-      const plan = reading === undefined ? this.#tables.findPlan() : reading.plan;
-      if (plan === undefined) await this.#stop();
-      else if (reading !== undefined) this.#adopt(plan);
+      return await readPlan(this.env, this.#pool, this.#knownVersion);
     } catch (error) {
       log("warn", "configuration not read", { pool: this.#pool, cause: String(error) });
+      return undefined;
     }
   }
 
@@ -107,15 +118,16 @@ export class HealthMonitor extends DurableObject<Env> {
 
   /** Probes who is due; returns when to come back, epoch ms. */
   async #probe({ settings, instances }: ProbePlan): Promise<number> {
-    const due = new Set(dueRecords(this.#tables.listRecords(), settings, Date.now()).map((one) => one.instanceId));
+    // Alarms alone change them, and they come one after another.
+    const records = this.#tables.listRecords();
+    const due = new Set(dueRecords(records, settings, Date.now()).map((one) => one.instanceId));
     const probes = await probeInstances(this.env, { settings, instances: instances.filter(({ id }) => due.has(id)) });
     const nowMs = Date.now();
-    const outcome = concludeRound(this.#tables.listRecords(), probes, { settings, nowMs, random: Math.random });
+    const outcome = concludeRound(records, probes, { settings, nowMs, random: Math.random });
     this.#writeDown(outcome);
-    const records = this.#tables.listRecords();
     const isNews = outcome.transitions.length > 0 || Math.abs(nowMs - this.#reportedAtMs) >= REPORT_EVERY_MS;
-    const isHeard = !isNews || (await this.#report(factsOf(records), settings));
-    const nextAtMs = nextAlarmAtMs(records, settings, Date.now());
+    const isHeard = !isNews || (await this.#report(factsOf(outcome.standing), settings));
+    const nextAtMs = nextAlarmAtMs(outcome.standing, settings, Date.now());
     return isHeard ? nextAtMs : Math.min(nextAtMs, Date.now() + AGAIN_AFTER_MS);
   }
 
@@ -128,7 +140,7 @@ export class HealthMonitor extends DurableObject<Env> {
   /** Whether the registry has it. */
   async #report(facts: readonly HealthFact[], settings: ProbeSettings): Promise<boolean> {
     try {
-      const report = { facts, validMs: reportValidMs(settings) };
+      const report = { facts, validMs: reportValidMs(settings), madeAtMs: Date.now() };
       await withDeadline(
         callRegistry(this.env, this.#pool, (registry) => registry.hearHealth(report)),
         REPORT_MS_MAX,
@@ -140,6 +152,11 @@ export class HealthMonitor extends DurableObject<Env> {
       this.#reportedAtMs = Number.NEGATIVE_INFINITY;
       return false;
     }
+  }
+
+  async #armIfUnset(): Promise<void> {
+    const { storage } = this.ctx;
+    if ((await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + AT_ONCE_MS);
   }
 
   /** Unless `watch` has set it to an earlier time meanwhile. */

@@ -2,7 +2,7 @@
 
 import { log } from "../../src/log.ts";
 
-export type ProbeAlert = { readonly pool: string; readonly instance: string; readonly failures: number };
+type ProbeAlert = { readonly pool: string; readonly instance: string; readonly failures: number };
 
 /** Once per row of failures. */
 export const raiseAlert = (alert: ProbeAlert): void => log("warn", "instance fails its probes", alert);

@@ -10,16 +10,16 @@ import { Findings } from "../../src/policies/routing/findings.ts";
 /** Probes wait for it. */
 const CONTROL_MS_MAX = 2_000;
 
-/** `plan` is undefined where the pool is not to be probed. */
-export type Reading = { readonly version: number; readonly plan: ProbePlan | undefined };
+/** `plan` is undefined where the pool is not to be probed; `unchanged`: the version that was known is still in force. */
+export type Reading = { readonly version: number; readonly plan: ProbePlan | undefined } | "unchanged";
 
-/** Undefined where `knownVersion` is still in force. Rejects when the ControlPlane object does not answer. */
-export async function readPlan(env: Env, pool: string, knownVersion: number | null): Promise<Reading | undefined> {
+/** Rejects when the ControlPlane object does not answer. */
+export async function readPlan(env: Env, pool: string, knownVersion: number | null): Promise<Reading> {
   const current = await withDeadline(
     callControl(env, (control) => control.current(knownVersion)),
     CONTROL_MS_MAX,
   );
-  if (!current.changed) return undefined;
+  if (!current.changed) return "unchanged";
   const said = current.document.pools?.[pool];
   // Of a document that a deployment made unfit, what still works is probed, as it is served.
   const around = { bindings: describeBindings(env), findings: new Findings() };

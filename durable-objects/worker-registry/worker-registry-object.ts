@@ -7,6 +7,7 @@ import { DurableObject } from "cloudflare:workers";
 import { workerRegistryMigrations } from "../../migrations/worker-registry/index.ts";
 import type { HealthReport } from "../../src/contracts/health.ts";
 import type { Ejection, LeaseCall, LeaseReply, PoolHealth, RegistryStatus } from "../../src/contracts/registry.ts";
+import { keyOf } from "../../src/objects.ts";
 import { answerLeaseCall } from "../../src/policies/balancing/answer-lease-call.ts";
 import { describeHealth, describeRegistry } from "../../src/policies/balancing/describe-registry.ts";
 import { storeLedger } from "../../src/policies/balancing/position-ledger.ts";
@@ -45,12 +46,12 @@ export class WorkerRegistry extends DurableObject<Env> {
   /** Books an isolate's report and leases what it asks for; the reply leaves only after what it rests on is durable (output gate). */
   lease(call: LeaseCall): LeaseReply {
     const nowMs = Date.now();
-    const { roster, ledger, health } = this.#books;
+    const { roster, ledger, ejections } = this.#books;
     const { mark } = ledger;
     const reply = answerLeaseCall(this.#books, call, nowMs);
     if (this.#books.roster !== undefined && this.#books.roster !== roster) this.#tables.saveRoster(this.#books.roster);
     if (ledger.mark !== mark) this.#saveCursor();
-    if (health.unsaved.length > 0) this.#tables.saveEjections(health.unsaved.splice(0), forgivenBefore(nowMs));
+    if (ejections.unsaved.length > 0) this.#tables.saveEjections(ejections.unsaved.splice(0), forgivenBefore(nowMs));
     if (reply.kind === "leased") this.#arm(nowMs);
     return reply;
   }
@@ -64,7 +65,7 @@ export class WorkerRegistry extends DurableObject<Env> {
   status(): RegistryStatus {
     const nowMs = Date.now();
     lapseOverdue(this.#books, nowMs);
-    return describeRegistry(this.#pool(), this.#books, nowMs);
+    return describeRegistry(keyOf(this.ctx.id), this.#books, nowMs);
   }
 
   health(): PoolHealth {
@@ -92,11 +93,5 @@ export class WorkerRegistry extends DurableObject<Env> {
     if (nowMs < this.#alarmAtMs + ALARM_LATE_MS) return;
     this.#alarmAtMs = nowMs + TICK_MS;
     void this.ctx.storage.setAlarm(this.#alarmAtMs);
-  }
-
-  /** An object's name is `{generation}:{pool}`. */
-  #pool(): string {
-    const name = this.ctx.id.name ?? "";
-    return name.slice(name.indexOf(":") + 1);
   }
 }

@@ -11,10 +11,8 @@ export class Newest<Value> extends Map<string, Value> {
 
   override set(key: string, value: Value): this {
     super.set(key, value);
-    for (const oldest of this.keys()) {
-      if (this.size <= this.#sizeMax) break;
-      this.delete(oldest);
-    }
+    const [oldest] = this.keys();
+    if (this.size > this.#sizeMax && oldest !== undefined) this.delete(oldest);
     return this;
   }
 }

@@ -6,8 +6,15 @@ export type ProbeState = "healthy" | "degraded" | "unhealthy";
 /** `ms`: how long the latest probe took; null when nothing answered in time. */
 export type HealthFact = { readonly instanceId: string; readonly state: ProbeState; readonly ms: number | null };
 
-/** Whole: every instance probed so far. Counts until `validMs` after it has come, unless it is told again. */
-export type HealthReport = { readonly facts: readonly HealthFact[]; readonly validMs: number };
+/**
+ * Whole: every instance probed so far. Counts until `validMs` after it has come, unless it is told again. `madeAtMs`: by the monitor's clock,
+ * epoch ms; what was made before the latest that came has been overtaken.
+ */
+export type HealthReport = {
+  readonly facts: readonly HealthFact[];
+  readonly validMs: number;
+  readonly madeAtMs?: number;
+};
 
 /** `unknown`: not probed yet. `why` is for people. Epoch ms. */
 export type HealthTransition = {

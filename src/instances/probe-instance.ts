@@ -1,5 +1,5 @@
 // Asks one instance how it is: each path until one answers with 2xx, all in one deadline. Follows no redirect, reads only the start of
-// an answer, and leaves nothing behind that goes on after the deadline.
+// an answer. What goes on after the deadline is ended, but for a call by RPC: no signal travels there.
 
 import { waitAtMost } from "../deadline.ts";
 import { PROBE_PATHS } from "../policies/health/probe-settings.ts";
@@ -10,7 +10,7 @@ import { callInstance } from "./call-instance.ts";
 /** What is read of an answer. */
 const BODY_BYTES_MAX = 16_384;
 
-export type ProbeBounds = { readonly timeoutMs: number; readonly paths?: readonly string[] };
+type ProbeBounds = { readonly timeoutMs: number; readonly paths?: readonly string[] };
 
 /** Never rejects. What has answered by the deadline counts, even if its body has not come; `ms` is until its headers came. */
 export async function probeInstance(
@@ -22,7 +22,8 @@ export async function probeInstance(
   const controller = new AbortController();
   const heard: Heard = { status: undefined, ms: undefined };
   const asking = { heard, startedAtMs, signal: controller.signal };
-  if ((await waitAtMost(askAll(env, instance, { ...asking, paths }), timeoutMs)) === undefined) controller.abort();
+  await waitAtMost(askAll(env, instance, { ...asking, paths }), timeoutMs);
+  controller.abort();
   return { ...heard, ms: heard.ms ?? Date.now() - startedAtMs };
 }
 
@@ -34,11 +35,10 @@ async function askAll(
   env: Env,
   instance: CompiledInstance,
   { paths, ...asking }: Asking & { readonly paths: readonly string[] },
-): Promise<true> {
+): Promise<void> {
   for (const path of paths) {
-    if ((await isAnswered(env, instance, { ...asking, path })) || asking.signal.aborted) return true;
+    if ((await isAnswered(env, instance, { ...asking, path })) || asking.signal.aborted) return;
   }
-  return true;
 }
 
 async function isAnswered(

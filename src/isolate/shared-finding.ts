@@ -1,7 +1,7 @@
 // What takes time to find out, once for all who ask at about the same time: an isolate neither finds it twice at once nor again too soon.
 // Used by routes that ask many.
 
-export type SharedFindingOptions = {
+type SharedFindingOptions = {
   /** How long a finding is told again. */
   readonly freshMs: number;
   /** Whoever has been at it for longer was cut off with his request. */

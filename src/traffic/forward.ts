@@ -9,8 +9,7 @@ import { tryWaitMs } from "../policies/forwarding/resend.ts";
 import type { CompiledPool, CompiledRoute } from "../policies/routing/compiled-config.ts";
 import type { Decision } from "./handle.ts";
 import { Hold } from "./hold.ts";
-import { InstanceSilent } from "./outwait.ts";
-import { BodyOverrun, BrokenBody, packParcel } from "./parcel.ts";
+import { BodyOverrun, BrokenBody, type Parcel, packParcel } from "./parcel.ts";
 import { Tries } from "./retry.ts";
 import type { Scope } from "./scope.ts";
 import { select } from "./select.ts";
@@ -32,25 +31,24 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
   if (!parcel.ok) return parcel;
   const leases = poolLeases(scope.env, config, route.pool, scope.deployment.deployedAt);
   // The client's upload is over, so from here on it is the instances that are waited for.
-  const tries = new Tries(route, leases, parcel.resendable);
+  const startedAtMs = Date.now();
+  const tries = new Tries(route, leases, { isResendable: parcel.resendable, beganAtMs: startedAtMs });
   /** What the client gets unless a later try does better. */
   let fallback: Forwarded | Refusal = noneToTry(route.pool);
-  for (;;) {
-    const beganAtMs = Date.now();
+  for (let beganAtMs = startedAtMs; ; beganAtMs = Date.now()) {
     const selected = select(scope, { leases, tried: tries.tried, nowMs: beganAtMs }, trail);
     const selection = selected instanceof Promise ? await selected : selected;
     if (selection === undefined) return passOn(fallback, trail);
-    const { instance } = selection;
     const sentAtMs = selected instanceof Promise ? Date.now() : beganAtMs;
     const remainingMs = tries.deadlineAtMs - sentAtMs;
-    if (remainingMs <= 0) return passOn(tries.isUnsent ? failed(route.pool, true) : fallback, trail);
+    if (remainingMs <= 0) return passOn(tries.isUnsent ? failed(route.pool, new DeadlineExceeded(0)) : fallback, trail);
     const mayGoOn = tries.hasMore;
     const hold = new Hold(leases, selection, sentAtMs);
     const waitMs = tryWaitMs({ remainingMs, tryTimeoutMs: route.tryTimeoutMs, moreTries: mayGoOn });
     let pauseMs: number | undefined;
     try {
       const response = await send({ parcel, route, hold, scope, waitMs, mayGoOn, isFirst: tries.isUnsent });
-      pauseMs = tries.bookAnswer(instance, response);
+      pauseMs = tries.bookAnswer(selection.instance, response);
       discard(fallback);
       fallback = { ok: true, response, route, hold };
       if (pauseMs === undefined) return fallback;
@@ -58,32 +56,27 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
       noteFailure(`status ${response.status}`, selection, trail);
     } catch (error) {
       hold.release(scope.ctx);
-      if (error instanceof BrokenBody) return refuse(error instanceof BodyOverrun ? "body_too_large" : "body_broken");
-      if (error instanceof DeadlineExceeded && parcel.upload?.awaitsClient === true) return refuse("body_timeout");
+      const clientFault = faultOfClient(error, parcel);
+      if (clientFault !== undefined) return clientFault;
       noteFailure(error, selection, trail);
-      // Nothing was sent, so the next instance is no second try, nor is this one's health in question.
-      if (error instanceof ApiKeyUnset) {
-        tries.skip(instance);
-        if (tries.isUnsent) fallback = refuse("api_key_unset");
-        continue;
-      }
-      const timedOut = error instanceof DeadlineExceeded;
-      if (!fallback.ok) fallback = failed(route.pool, timedOut);
-      if (error instanceof InstanceSilent) pauseMs = tries.bookSilence(instance);
-      else {
-        // One that was given no time is not to blame.
-        if (!timedOut || tries.isWorthMaking(waitMs)) hold.failed();
-        pauseMs = tries.bookFailure(instance);
-      }
+      // What became of a try that was sent says more than a key that is missing.
+      if (!fallback.ok && (tries.isUnsent || !(error instanceof ApiKeyUnset))) fallback = failed(route.pool, error);
+      pauseMs = tries.bookError(error, hold, waitMs);
       if (pauseMs === undefined) return passOn(fallback, trail);
     }
     if (pauseMs > 0) await scheduler.wait(pauseMs);
   }
 }
 
-/** An earlier answer was given by an earlier instance. */
+/** What no other instance could do better. */
+function faultOfClient(error: unknown, { upload }: Parcel): Refusal | undefined {
+  if (error instanceof BrokenBody) return refuse(error instanceof BodyOverrun ? "body_too_large" : "body_broken");
+  return error instanceof DeadlineExceeded && upload?.awaitsClient === true ? refuse("body_timeout") : undefined;
+}
+
+/** An earlier answer was given by an earlier instance, on an earlier decision. */
 function passOn(fallback: Forwarded | Refusal, trail: Trail): Forwarded | Refusal {
-  if (fallback.ok) trail.instance = fallback.hold.selection.instance.id;
+  if (fallback.ok) trail.noteSelection(fallback.hold.selection);
   return fallback;
 }
 
@@ -104,7 +97,8 @@ function noteFailure(error: unknown, { instance }: Selection, trail: Trail): voi
 export const noneToTry = (pool: CompiledPool): Refusal =>
   refuse(pool.discovered ? "no_backend_discovered" : "no_instance");
 
-function failed(pool: CompiledPool, timedOut: boolean): Refusal {
+function failed(pool: CompiledPool, error: unknown): Refusal {
+  if (error instanceof ApiKeyUnset) return refuse("api_key_unset");
   if (pool.discovered) return refuse("all_backends_failed");
-  return refuse(timedOut ? "upstream_timeout" : "upstream_failed");
+  return refuse(error instanceof DeadlineExceeded ? "upstream_timeout" : "upstream_failed");
 }

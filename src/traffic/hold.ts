@@ -3,6 +3,7 @@
 
 import type { Lifetime } from "../isolate/lifetime.ts";
 import type { PoolLeases, Selection } from "../isolate/pools/pool-leases.ts";
+import type { Answer } from "../isolate/pools/pool-patience.ts";
 import type { SlowTry } from "../isolate/pools/pool-slots.ts";
 
 export class Hold {
@@ -21,8 +22,8 @@ export class Hold {
     leases.begin(selection);
   }
 
-  answered(status: number): void {
-    this.#leases.patience.answered(this.selection.slot, this, status);
+  answered(answer: Answer): void {
+    this.#leases.patience.answered(this.selection.slot, this, answer);
   }
 
   failed(): void {
@@ -32,7 +33,7 @@ export class Hold {
   /** From now on the instance may be found silent by it, and it be called on to go on elsewhere, until `endWait`. */
   wait(slow: SlowTry): void {
     this.slow = slow;
-    this.#leases.patience.enter(this.selection.slot, slow);
+    this.#leases.patience.wait(this.selection.slot, slow);
   }
 
   overdue(ctx: Lifetime): void {
@@ -40,7 +41,7 @@ export class Hold {
   }
 
   endWait(): void {
-    if (this.slow !== undefined) this.#leases.patience.leave(this.selection.slot, this.slow);
+    if (this.slow !== undefined) this.#leases.patience.endWait(this.selection.slot, this.slow);
   }
 
   /** Any time after the first does nothing. */

@@ -11,7 +11,7 @@ export class InstanceSilent extends Error {
   }
 }
 
-export type Patience = {
+type Wait = {
   readonly hold: Hold;
   readonly ctx: Lifetime;
   /** Ms from when it was sent. */
@@ -21,9 +21,12 @@ export type Patience = {
   readonly mayGoOn: boolean;
 };
 
-/** Calls `reject`, at most once, with DeadlineExceeded or InstanceSilent. Returns what ends the wait. */
-export function outwait(patience: Patience, reject: (error: Error) => void): () => void {
-  const { hold, ctx, waitMs, overdueAfterMs, mayGoOn } = patience;
+/** Calls `reject`, at most once, with DeadlineExceeded or InstanceSilent. Returns what ends the wait; until then the request is kept alive. */
+export function outwait(wait: Wait, reject: (error: Error) => void): () => void {
+  const { hold, ctx, waitMs, overdueAfterMs, mayGoOn } = wait;
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  // The client may leave, and the instance is still given back once this is over.
+  ctx.waitUntil(ended);
   let timer: ReturnType<typeof setTimeout> | undefined;
   /** Once it is overdue it asks ever more seldom: others may have answered only since. */
   const sleepUntil = (afterMs: number): void => {
@@ -39,10 +42,12 @@ export function outwait(patience: Patience, reject: (error: Error) => void): () 
   if (overdueAfterMs !== undefined) {
     const goOn = mayGoOn ? () => reject(new InstanceSilent()) : undefined;
     const { sentAtMs } = hold;
-    hold.wait({ sentAtMs, overdueAtMs: sentAtMs + overdueAfterMs, isTold: false, goOn });
+    const times = { sentAtMs, overdueAtMs: sentAtMs + overdueAfterMs, endsAtMs: sentAtMs + waitMs };
+    hold.wait({ ...times, isTold: false, goOn });
   }
   return () => {
     clearTimeout(timer);
     hold.endWait();
+    end();
   };
 }

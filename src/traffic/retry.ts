@@ -1,5 +1,7 @@
 // Whether a request goes on to another instance, and after how long: while it may be sent twice, has time, and the pool's budget lasts.
 
+import { DeadlineExceeded } from "../deadline.ts";
+import { ApiKeyUnset } from "../instances/call-instance.ts";
 import type { PoolLeases } from "../isolate/pools/pool-leases.ts";
 import { tryMsMin } from "../policies/forwarding/resend.ts";
 import {
@@ -9,6 +11,11 @@ import {
   retryDelayMs,
 } from "../policies/forwarding/retry-profile.ts";
 import type { CompiledInstance, CompiledRoute } from "../policies/routing/compiled-config.ts";
+import type { Hold } from "./hold.ts";
+import { InstanceSilent } from "./outwait.ts";
+
+/** `beganAtMs`: when the first try could begin, epoch ms. */
+type Sending = { readonly isResendable: boolean; readonly beganAtMs: number };
 
 export class Tries {
   /** Not selected again. */
@@ -19,11 +26,11 @@ export class Tries {
   readonly #sentMax: number;
   #sent = 0;
 
-  constructor(route: CompiledRoute, leases: PoolLeases, isResendable: boolean) {
+  constructor(route: CompiledRoute, leases: PoolLeases, { isResendable, beganAtMs }: Sending) {
     this.#route = route;
     this.#leases = leases;
     this.#sentMax = isResendable ? route.attemptsMax : 1;
-    this.deadlineAtMs = Date.now() + route.timeoutMs;
+    this.deadlineAtMs = beganAtMs + route.timeoutMs;
   }
 
   /** Whether another try could follow the one that is about to be made. */
@@ -42,11 +49,6 @@ export class Tries {
     return remainingMs > 0 && remainingMs >= tryMsMin(this.#route.tryTimeoutMs);
   }
 
-  /** Not sent to after all: the next is no second try. */
-  skip(instance: CompiledInstance): void {
-    this.tried.push(instance);
-  }
-
   /**
    * Books the try, and one of the pool's retries where an instance not tried yet is to be asked for a better answer: how long to pause before,
    * ms. Undefined when this answer is passed on.
@@ -57,13 +59,24 @@ export class Tries {
     return askedMs > RETRY_AFTER_MS_MAX ? undefined : this.#book(instance, askedMs);
   }
 
-  /** As bookAnswer; undefined when the request has failed for good. */
-  bookFailure(instance: CompiledInstance): number | undefined {
+  /** As bookAnswer, for a try that rejected with `error` of send after `waitMs` at most; undefined when the request has failed for good. */
+  bookError(error: unknown, hold: Hold, waitMs: number): number | undefined {
+    const { instance } = hold.selection;
+    // Nothing was sent, so the next is no second try, nor is this instance's health in question.
+    if (error instanceof ApiKeyUnset) return this.#bookUnsent(instance);
+    if (error instanceof InstanceSilent) return this.#bookSilence(instance);
+    // One that was given no time is not to blame.
+    if (!(error instanceof DeadlineExceeded) || this.isWorthMaking(waitMs)) hold.failed();
     return this.#book(instance, 0);
   }
 
-  /** As bookFailure, for a try whose successor is paid for: it begins at once. */
-  bookSilence(instance: CompiledInstance): number | undefined {
+  #bookUnsent(instance: CompiledInstance): number {
+    this.tried.push(instance);
+    return 0;
+  }
+
+  /** It was told of, and its successor is paid for, which begins at once. */
+  #bookSilence(instance: CompiledInstance): number | undefined {
     this.tried.push(instance);
     this.#sent++;
     return this.#hasTimeAfter(0, Date.now()) ? 0 : undefined;

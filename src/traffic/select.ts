@@ -22,9 +22,7 @@ type Selected = Selection | undefined;
 
 function note(selection: Selected, trail: Trail): Selected {
   if (selection === undefined) return undefined;
-  trail.instance = selection.instance.id;
-  trail.lease = selection.how;
-  trail.leaseAgeMs = selection.ageMs;
+  trail.noteSelection(selection);
   trail.tries++;
   return selection;
 }

@@ -35,21 +35,13 @@ export async function send(attempt: Try): Promise<Response> {
   const delivered = deliver(attempt, aborter?.signal);
   const { promise: slow, resolve: wake } = Promise.withResolvers<void>();
   const watched: Watched = { wake, heard: false, lost: hold.release };
-  let over = nothing;
-  const late = slow.then(() => {
-    if (watched.heard) return new Promise<never>(nothing);
+  let endWait = nothing;
+  const waitLong = (reject: (error: Error) => void): void => {
+    if (watched.heard) return;
     watched.heard = true;
-    // From here on the client may leave, and the instance is still given back once this is over.
-    ctx.waitUntil(new Promise<void>((resolve) => (over = resolve)));
-    return new Promise<never>((_, reject) => {
-      const end = outwait({ ...attempt, ctx, overdueAfterMs: overdueAfterMs(attempt) }, reject);
-      const resolve = over;
-      over = () => {
-        end();
-        resolve();
-      };
-    });
-  });
+    endWait = outwait({ ...attempt, ctx, overdueAfterMs: overdueAfterMs(attempt) }, reject);
+  };
+  const late = slow.then(() => new Promise<never>((_, reject) => waitLong(reject)));
   if (waitMs < SLOW_AFTER_MS) wake();
   else slowWatch.enter(watched, ctx, hold.sentAtMs);
   try {
@@ -62,7 +54,7 @@ export async function send(attempt: Try): Promise<Response> {
     throw error;
   } finally {
     slowWatch.leave(watched);
-    over();
+    endWait();
   }
 }
 
@@ -81,12 +73,11 @@ const overdueAfterMs = ({ parcel, route }: Try): number | undefined =>
   isTelling(parcel) ? paceOf(route).overdueAfterMs(route.tryTimeoutMs) : undefined;
 
 function hear({ parcel, route, hold }: Try, { status }: Response): void {
+  const nowMs = Date.now();
   // What an instance owed while it was silent is no pace to go by.
-  if (isTelling(parcel) && hold.selection.slot.silentAtMs === 0) {
-    const nowMs = Date.now();
+  if (isTelling(parcel) && hold.selection.slot.silentAtMs === 0)
     paceOf(route).hear(Math.max(0, nowMs - hold.sentAtMs), nowMs);
-  }
-  hold.answered(status);
+  hold.answered({ status, nowMs });
 }
 
 function deliver({ parcel, hold, scope: { env } }: Try, signal: AbortSignal | undefined): Promise<Response> {

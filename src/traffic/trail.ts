@@ -80,6 +80,12 @@ export class Trail {
     this.route = route;
   }
 
+  noteSelection({ instance, how, ageMs }: Selection): void {
+    this.instance = instance.id;
+    this.lease = how;
+    this.leaseAgeMs = ageMs;
+  }
+
   noteConfig(config: CompiledConfig, stale: boolean): void {
     this.config = config;
     this.configStale = stale;

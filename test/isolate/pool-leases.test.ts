@@ -72,7 +72,7 @@ function isolate({ lease, pool = poolOf("api", IDS), clock, version = 1 }: Isola
   };
   const fail = ({ slot }: Selection) => leases.patience.failed(slot, undefined);
   const answer = ({ slot }: Selection, status: number) =>
-    leases.patience.answered(slot, { sentAtMs: now(), slow: undefined }, status);
+    leases.patience.answered(slot, { sentAtMs: now(), slow: undefined }, { status, nowMs: now() });
   return { leases, choose, serve, fail, answer, outdated, ctx: life.ctx, over: life.over, now };
 }
 

@@ -7,6 +7,7 @@ import { RetryBudget } from "../../src/policies/forwarding/retry-budget.ts";
 import { instanceOf } from "../policies/balancing/isolate-calls.ts";
 
 const T = 500;
+const LONG = 60_000;
 const START = 1_000_000;
 
 function rig({ retries = new RetryBudget() } = {}) {
@@ -20,17 +21,17 @@ function rig({ retries = new RetryBudget() } = {}) {
     return found;
   };
   /** A request on `a`; `wentOn` counts. */
-  const slow = ({ mayGoOn = true, sentAtMs = clock.nowMs } = {}) => {
+  const slow = ({ mayGoOn = true, sentAtMs = clock.nowMs, waitMs = LONG } = {}) => {
     const seen = { wentOn: 0 };
     const goOn = mayGoOn ? () => void seen.wentOn++ : undefined;
-    const tried: SlowTry = { sentAtMs, overdueAtMs: sentAtMs + T, isTold: false, goOn };
-    patience.enter(slot("a"), tried);
+    const tried: SlowTry = { sentAtMs, overdueAtMs: sentAtMs + T, endsAtMs: sentAtMs + waitMs, isTold: false, goOn };
+    patience.wait(slot("a"), tried);
     return { seen, tried, sentAtMs };
   };
   const answer = (
     id: string,
     { sentAtMs = clock.nowMs, tried = undefined as SlowTry | undefined, status = 200 } = {},
-  ) => patience.answered(slot(id), { sentAtMs, slow: tried }, status);
+  ) => patience.answered(slot(id), { sentAtMs, slow: tried }, { status, nowMs: clock.nowMs });
   const told = () => slots.outcomes().find(({ instanceId }) => instanceId === "a");
   /** So many that have become overdue on `a` while the others answer. */
   const overdue = (many: number, options = {}) => {
@@ -75,6 +76,13 @@ describe("an instance that owes three overdue answers", () => {
     expect(told()).toMatchObject({ answered: 0, failed: 3 });
     patience.failed(slot("a"), undefined);
     expect(told()).toMatchObject({ failed: 4 });
+  });
+
+  it("has ended the row when one of those is answered well after all", () => {
+    const { told, overdue, answer } = rig();
+    const [first] = overdue(3);
+    answer("a", { ...first, status: 200 });
+    expect(told()).toMatchObject({ answered: 1, failed: 3, failedLast: 0 });
   });
 
   it("is in again with the first answer, and what then waits waits on", () => {
@@ -139,6 +147,18 @@ describe("an instance that was found silent", () => {
     expect(after.seen.wentOn).toBe(1);
   });
 
+  it("is passed over for no longer because what it is sent now and then waits on", () => {
+    const { clock, slots, overdue, slot } = rig();
+    overdue(3, { mayGoOn: false });
+    const untilMs = slot("a").outUntilMs;
+    for (let again = 0; again < 5; again++) {
+      clock.nowMs = slot("a").outUntilMs + 1;
+      overdue(1, { mayGoOn: false });
+      expect(slots.skipped(clock.nowMs)).toEqual([]);
+    }
+    expect([slot("a").outUntilMs, slot("a").failures]).toEqual([untilMs, 1]);
+  });
+
   it("is sent one request a second, and all once it answers", () => {
     const { clock, slots, overdue, answer, patience, slot } = rig();
     overdue(3);
@@ -149,6 +169,56 @@ describe("an instance that was found silent", () => {
     expect(slots.skipped(clock.nowMs + 1_000)).toEqual([]);
     answer("a");
     expect(slots.skipped(clock.nowMs)).toEqual([]);
+  });
+});
+
+describe("a request that was cut before it could end its wait", () => {
+  it("counts for nothing from its deadline on, wherever it waits", () => {
+    const { clock, slot, slow, answer, patience } = rig();
+    const cut = [slow({ waitMs: 2 * T }), slow({ waitMs: 2 * T }), slow({ waitMs: 2 * T })];
+    clock.nowMs += 10;
+    answer("b");
+    clock.nowMs += 2 * T - 11;
+    expect(slot("a").waiting.size).toBe(3);
+    clock.nowMs += 1;
+    patience.overdue(slot("b"));
+    expect(slot("a").waiting.size).toBe(0);
+    patience.overdue(slot("a"));
+    expect([slot("a").silentAtMs, slot("a").doubtful]).toEqual([0, false]);
+    expect(cut.map(({ seen }) => seen.wentOn)).toEqual([0, 0, 0]);
+  });
+
+  it("is dropped as well when the registry tells who is out, and one that still waits is not", () => {
+    const { clock, slot, slow, patience } = rig();
+    slow({ waitMs: T });
+    const waits = slow({ waitMs: T + 1 });
+    clock.nowMs += T;
+    patience.hearOut();
+    expect([...slot("a").waiting]).toEqual([waits.tried]);
+  });
+});
+
+describe("where many wait on one instance", () => {
+  it("they are looked through every 50 ms at most, which delays nobody on another", () => {
+    const { clock, slots, patience, slot, slow, answer } = rig();
+    const [a, b, first] = [slot("a"), slot("b"), slow({ mayGoOn: false })];
+    for (let sent = 0; sent < 101; sent++) {
+      slow({ mayGoOn: false });
+      patience.wait(b, { ...first.tried });
+    }
+    clock.nowMs += 10;
+    answer("c");
+    clock.nowMs += T;
+    patience.overdue(a);
+    patience.overdue(b);
+    expect([a.silentAtMs, b.silentAtMs, slots.skipped(clock.nowMs)]).toEqual([clock.nowMs, clock.nowMs, ["a", "b"]]);
+    const foundMs = clock.nowMs;
+    clock.nowMs += 49;
+    patience.overdue(a);
+    expect(a.silentAtMs).toBe(foundMs);
+    clock.nowMs += 1;
+    patience.overdue(a);
+    expect(a.silentAtMs).toBe(clock.nowMs);
   });
 });
 
@@ -182,8 +252,23 @@ describe("an instance is in favour", () => {
     const { overdue, patience, slot } = rig();
     const [one] = overdue(1);
     expect(slot("a").doubtful).toBe(true);
-    if (one !== undefined) patience.leave(slot("a"), one.tried);
+    if (one !== undefined) patience.endWait(slot("a"), one.tried);
     expect(slot("a").doubtful).toBe(false);
+  });
+
+  it("after the clock has stepped back, also where it was silent or no longer in the pool", () => {
+    const { clock, slots, overdue, slot } = rig();
+    overdue(3, { mayGoOn: false });
+    const retired = slot("a");
+    retired.inFlight = 3;
+    expect([slots.skipped(clock.nowMs), retired.doubtful]).toEqual([["a"], true]);
+    slots.bind(["b", "c"].map(instanceOf));
+    clock.nowMs -= 100_000;
+    slots.forgetTimes(clock.nowMs);
+    slots.bind(["a", "b", "c"].map(instanceOf));
+    expect(slot("a")).toBe(retired);
+    expect(slots.skipped(clock.nowMs)).toEqual([]);
+    expect([retired.silentAtMs, retired.doubtful, retired.waiting.size]).toEqual([0, false, 0]);
   });
 
   it("after the clock has stepped back, until something sent since is overdue", () => {

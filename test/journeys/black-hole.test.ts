@@ -127,14 +127,16 @@ describe("an instance under a steady load of idempotent requests", () => {
   it.each(["round-robin", "least-connections"])(
     "that is killed loses none of them (%s), and its siblings go on",
     async (strategy) => {
-      const { plane, victim } = await start({ strategy });
+      const { plane, victim, origins } = await start({ strategy });
       const answers = load(plane, { forMs: WARM_MS + AFTER_MS });
       await delay(WARM_MS);
       expect(victim.hits.length).toBeGreaterThan(50);
+      const killedAt = Date.now();
       await victim.kill();
       expect(statusesOf(await answers)).toEqual([200]);
       expect(slowest(await answers)).toBeLessThan(2_000);
       expect((await answers).length).toBeGreaterThan(PER_SECOND * 4);
+      for (const origin of origins.slice(1)) expect(latestSince(origin, killedAt)).toBeGreaterThan(AFTER_MS / 2);
     },
   );
 

@@ -3,42 +3,42 @@
 
 import { afterFailure, whileTried } from "../../policies/balancing/instance-availability.ts";
 import type { RetryBudget } from "../../policies/forwarding/retry-budget.ts";
-import { isUnheard, judgeSilence } from "../../policies/health/silence.ts";
+import { fateOf, judgeSilence, type Silence } from "../../policies/health/silence.ts";
 import type { PoolSlot, PoolSlots, SlowTry } from "./pool-slots.ts";
 
 /** One try on one instance. Epoch ms. */
-export type Sent = { readonly sentAtMs: number; readonly slow: SlowTry | undefined };
+type Sent = { readonly sentAtMs: number; readonly slow: SlowTry | undefined };
 
-export type PatienceOptions = {
+export type Answer = { readonly status: number; readonly nowMs: number };
+
+type PatienceOptions = {
   readonly slots: PoolSlots;
   /** Epoch ms. */
   readonly clock: () => number;
   readonly retries: RetryBudget;
 };
 
-/** Where so many wait, they are looked through at most this often. */
+/** Where so many wait on one instance they are looked through at most this often, for each time they are sorted. */
 const CROWD = 100;
 const CROWD_MS = 50;
 
 export class PoolPatience {
   readonly #options: PatienceOptions;
-  #judgedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: PatienceOptions) {
     this.#options = options;
   }
 
-  /** A 5xx is an answer: it goes to the client, and counts against the instance's health. */
-  answered(slot: PoolSlot, { sentAtMs, slow }: Sent, status: number): void {
-    slot.heardAtMs = this.#options.clock();
+  /** A 5xx is an answer: it goes to the client, and counts against the instance's health. `nowMs`: when it came. */
+  answered(slot: PoolSlot, { sentAtMs, slow }: Sent, { status, nowMs }: Answer): void {
+    slot.heardAtMs = nowMs;
     if (sentAtMs > slot.provenAtMs) slot.provenAtMs = sentAtMs;
     slot.failures = 0;
     slot.outUntilMs = 0;
     slot.silentAtMs = 0;
     slot.doubtful = false;
-    if (slow?.isTold === true) return;
-    if (status >= 500) slot.outcomes.fail();
-    else slot.outcomes.answer();
+    if (status < 500) slot.outcomes.answer();
+    else if (slow?.isTold !== true) slot.outcomes.fail();
   }
 
   /** The instance is passed over from now on, for as long as afterFailure (instance-availability.ts) says. */
@@ -52,13 +52,13 @@ export class PoolPatience {
     slot.outUntilMs = whileTried(slot, this.#options.clock());
   }
 
-  /** The try is waited for from now on until `leave`; it may have to go on at once. */
-  enter(slot: PoolSlot, slow: SlowTry): void {
+  /** The try is waited for from now on until `endWait`; it may have to go on at once. */
+  wait(slot: PoolSlot, slow: SlowTry): void {
     slot.waiting.add(slow);
-    if (slot.silentAtMs >= slow.sentAtMs && isUnheard(slow, slot)) this.#giveUp(slot, slow, this.#options.clock());
+    if (slot.silentAtMs > 0) this.#decide(slot, slow, { silence: "silent", nowMs: this.#options.clock() });
   }
 
-  leave(slot: PoolSlot, slow: SlowTry): void {
+  endWait(slot: PoolSlot, slow: SlowTry): void {
     slot.waiting.delete(slow);
     if (slot.waiting.size === 0) slot.doubtful = false;
   }
@@ -66,37 +66,40 @@ export class PoolPatience {
   /** Some try on the instance has become overdue, or still is. */
   overdue(slot: PoolSlot): void {
     const nowMs = this.#options.clock();
-    if (slot.waiting.size > CROWD && Math.abs(nowMs - this.#judgedAtMs) < CROWD_MS) return;
-    this.#judgedAtMs = nowMs;
+    if (slot.waiting.size > CROWD && Math.abs(nowMs - slot.judgedAtMs) < CROWD_MS) return;
+    slot.judgedAtMs = nowMs;
+    this.#options.slots.dropEnded(nowMs);
     this.#judge(slot, nowMs);
   }
 
   /** The registry has told who is out. */
   hearOut(): void {
-    const nowMs = this.#options.clock();
-    for (const slot of this.#options.slots.awaitedOut(nowMs)) this.#judge(slot, nowMs);
+    const { slots, clock } = this.#options;
+    const nowMs = clock();
+    slots.dropEnded(nowMs);
+    for (const slot of slots.awaitedOut(nowMs)) this.#judge(slot, nowMs);
   }
 
   #judge(slot: PoolSlot, nowMs: number): void {
     const isKnown = slot.silentAtMs > 0 || slot.ejectedUntilMs > nowMs;
     const silence = judgeSilence(slot, { instances: this.#options.slots.all, isKnown, nowMs });
-    if (silence !== "alive") slot.doubtful = true;
+    slot.doubtful = silence !== "alive";
     if (silence === "silent") {
+      // What is sent to it from time to time, and not answered either, is no further failure.
+      if (slot.silentAtMs === 0) this.#passOver(slot, nowMs);
       slot.silentAtMs = nowMs;
-      this.#passOver(slot, nowMs);
     }
-    for (const slow of slot.waiting) {
-      const [isLate, isNew] = [slow.overdueAtMs <= nowMs, isUnheard(slow, slot)];
-      // Once nothing comes any more, those that were sent before the last that came have nothing to wait for either.
-      if (slot.silentAtMs > 0 && (isLate || (isNew && slow.sentAtMs <= slot.silentAtMs)))
-        this.#giveUp(slot, slow, nowMs);
-      else if (silence === "doubtful" && isLate && isNew) tell(slot, slow);
-    }
+    for (const slow of slot.waiting) this.#decide(slot, slow, { silence, nowMs });
+  }
+
+  #decide(slot: PoolSlot, slow: SlowTry, judged: { readonly silence: Silence; readonly nowMs: number }): void {
+    const fate = fateOf(slow, slot, judged);
+    if (fate !== "waits") tell(slot, slow);
+    if (fate === "goes-on") this.#goOn(slot, slow, judged.nowMs);
   }
 
   /** Paid for from the pool's retries: whoever finds none left waits on. */
-  #giveUp(slot: PoolSlot, slow: SlowTry, nowMs: number): void {
-    tell(slot, slow);
+  #goOn(slot: PoolSlot, slow: SlowTry, nowMs: number): void {
     const { goOn } = slow;
     if (goOn === undefined || !this.#options.retries.spend(nowMs)) return;
     slow.goOn = undefined;

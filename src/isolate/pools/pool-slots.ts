@@ -10,6 +10,8 @@ import type { CompiledInstance } from "../../policies/routing/compiled-config.ts
 
 /** A try that has waited for a while. */
 export type SlowTry = Waiting & {
+  /** No request waits for longer, epoch ms: what is still here then was cut with its request and never left. */
+  readonly endsAtMs: number;
   /** Counted as a failure already, whatever comes of it. */
   isTold: boolean;
   /** Ends the try so that its request goes on to another instance; undefined where it may not, or has gone. */
@@ -21,11 +23,19 @@ export type PoolSlot = Mutable<SnapshotLoad> &
   Mutable<Omit<Listening, "waiting">> & {
     readonly outcomes: OutcomeCount;
     readonly waiting: Set<SlowTry>;
-    /** When it was found silent, epoch ms; 0 once something has been heard again. */
-    silentAtMs: number;
+    /** When all that wait for it were last looked through, epoch ms. */
+    judgedAtMs: number;
   };
 
 const NEVER = Number.NEGATIVE_INFINITY;
+const NOTHING_KNOWN = {
+  heardAtMs: NEVER,
+  provenAtMs: NEVER,
+  silentAtMs: 0,
+  judgedAtMs: NEVER,
+  doubtful: false,
+  outUntilMs: 0,
+};
 
 export class PoolSlots {
   #slots: readonly PoolSlot[] = [];
@@ -103,11 +113,19 @@ export class PoolSlots {
     return this.#slots.filter(({ ejectedUntilMs, waiting }) => waiting.size > 0 && ejectedUntilMs > nowMs);
   }
 
-  /** For a clock that stepped back to `nowMs`: when something was heard is not known any more. */
+  /** Forgets tries that nobody waits for any more: they would tell of silence, or hide it, for ever. */
+  dropEnded(nowMs: number): void {
+    for (const slot of [...this.#slots, ...this.#retired]) {
+      for (const slow of slot.waiting) if (slow.endsAtMs <= nowMs) slot.waiting.delete(slow);
+      if (slot.waiting.size === 0) slot.doubtful = false;
+    }
+  }
+
+  /** For a clock that stepped back to `nowMs`: when something was heard, sent or passed over is not known any more. */
   forgetTimes(nowMs: number): void {
-    for (const slot of this.#slots) {
-      slot.heardAtMs = nowMs;
-      slot.provenAtMs = NEVER;
+    for (const slot of [...this.#slots, ...this.#retired]) {
+      slot.waiting.clear();
+      Object.assign(slot, { ...NOTHING_KNOWN, heardAtMs: nowMs });
     }
   }
 
@@ -125,13 +143,9 @@ const openSlot = (instance: CompiledInstance): PoolSlot => ({
   promised: 0,
   others: 0,
   hot: false,
-  doubtful: false,
   failures: 0,
-  outUntilMs: 0,
   ejectedUntilMs: 0,
   outcomes: new OutcomeCount(),
-  heardAtMs: NEVER,
-  provenAtMs: NEVER,
-  silentAtMs: 0,
   waiting: new Set(),
+  ...NOTHING_KNOWN,
 });

@@ -2,7 +2,7 @@
 
 import type { LeaseCall, LeaseReply } from "../../contracts/registry.ts";
 import { hearOutcomes, keepOnly } from "../health/ejections.ts";
-import { outOfPool } from "../health/out-of-pool.ts";
+import { type OutOfPool, outOfPool } from "../health/out-of-pool.ts";
 import { countPick, hearIsolate, orderOf, othersThan, rememberReply } from "./fleet-load.ts";
 import { issueRange, usePosition } from "./issue-positions.ts";
 import { type LeaseTiming, leaseTiming } from "./lease-timing.ts";
@@ -21,6 +21,8 @@ type Visit = {
   readonly roster: StoredRoster;
   readonly nowMs: number;
   readonly timing: LeaseTiming;
+  /** Whom everybody passes over, and for how much longer. */
+  readonly out: OutOfPool["out"];
 };
 
 /** The caller makes the books durable, where `roster` or `ledger.mark` changed, before the reply leaves. The same call gets the same reply. */
@@ -32,9 +34,10 @@ export function answerLeaseCall(books: RegistryBooks, call: LeaseCall, nowMs: nu
   const isNew = order.kind === "new";
   if (isNew) hear(books, { call, roster, nowMs });
   const timing = leaseTiming(books.fleet.isolates.size);
-  settle(books, { call, roster, nowMs, timing });
+  const { out } = outOfPool(books, roster.instances, nowMs);
+  const visit = { call, roster, nowMs, timing, out };
+  settle(books, visit);
   lapseOverdue(books, nowMs);
-  const visit = { call, roster, nowMs, timing };
   return isNew ? grant(books, visit) : leased(books, visit);
 }
 
@@ -51,15 +54,15 @@ function judgeRoster(
   if (roster === undefined || compareRosterKeys(roster, rosterKey) !== 0) return { kind: "roster_wanted" };
   const isMoved = current === undefined || !isSameOrder(roster, current);
   if (isMoved) voidPositions(books.ledger);
-  keepOnly(books.health, roster.instances, nowMs);
+  keepOnly(books.ejections, roster.instances, nowMs);
   books.roster = { ...roster, version: (current?.version ?? 0) + Number(isMoved) };
   return books.roster;
 }
 
-function hear(books: RegistryBooks, { call, roster, nowMs }: Omit<Visit, "timing">): void {
+function hear(books: RegistryBooks, { call, roster, nowMs }: Omit<Visit, "timing" | "out">): void {
   const { instances } = roster;
   const outcomes = hearIsolate(books.fleet, call, { instances, nowMs });
-  hearOutcomes(books.health, outcomes, { instances, nowMs });
+  hearOutcomes(books.ejections, outcomes, { instances, nowMs });
   books.uncounted += Math.max(0, call.uncounted);
 }
 
@@ -88,11 +91,11 @@ function grant(books: RegistryBooks, visit: Visit): LeaseReply {
   return reply;
 }
 
-const leased = (books: RegistryBooks, { call: { isolateId }, roster, nowMs, timing: { renewAfterMs } }: Visit) =>
+const leased = (books: RegistryBooks, { call: { isolateId }, timing: { renewAfterMs }, out }: Visit) =>
   ({
     kind: "leased",
     others: othersThan(books.fleet, isolateId),
-    out: outOfPool(books, roster.instances, nowMs).out,
+    out,
     renewAfterMs,
     isolates: books.fleet.isolates.size,
   }) as const;
@@ -109,13 +112,13 @@ function issue(books: RegistryBooks, { call, roster, nowMs, timing }: Visit) {
   });
 }
 
-function decide(books: RegistryBooks, { call, roster, nowMs }: Visit): string | undefined {
+function decide(books: RegistryBooks, { call, roster, out }: Visit): string | undefined {
   reserve(books);
   const { isolateId, avoid } = call;
   const { instances } = roster;
-  const out = outOfPool(books, instances, nowMs).out.map(([id]) => id);
   const start = usePosition(books.ledger);
-  const picked = pickLeastConnections({ instances, inFlight: books.fleet.totals, out, avoid, start });
+  const inFlight = books.fleet.totals;
+  const picked = pickLeastConnections({ instances, inFlight, out: out.map(([id]) => id), avoid, start });
   if (picked !== undefined) countPick(books.fleet, isolateId, picked);
   return picked;
 }

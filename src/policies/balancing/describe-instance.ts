@@ -26,7 +26,7 @@ export const rosterOf = (pool: CompiledPool, configVersion: number, deployedAt: 
 });
 
 /** GET /admin/workers, one row (L69). Where the pool's registry did not answer, `registered` and null. */
-export type InstanceListing = InstanceStanding & {
+type InstanceListing = InstanceStanding & {
   readonly id: string;
   readonly name?: string;
   readonly target: string;

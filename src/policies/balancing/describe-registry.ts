@@ -41,10 +41,10 @@ export function describeRegistry(pool: string, books: RegistryBooks, nowMs: numb
   };
 }
 
-export const describeHealth = ({ roster, health, verdicts }: RegistryBooks, nowMs: number): PoolHealth => ({
-  ejected: outNow(health, roster?.instances ?? [], nowMs).map(([instanceId, forMs]) => ({
+export const describeHealth = ({ roster, ejections, verdicts }: RegistryBooks, nowMs: number): PoolHealth => ({
+  ejected: outNow(ejections, roster?.instances ?? [], nowMs).map(([instanceId, forMs]) => ({
     instanceId,
-    times: health.ejections.get(instanceId)?.times ?? 0,
+    times: ejections.latest.get(instanceId)?.times ?? 0,
     forMs,
   })),
   probed: [...verdictsNow(verdicts, nowMs).values()],

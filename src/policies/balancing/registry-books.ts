@@ -11,14 +11,14 @@ import { lapseRanges, openLedger, type PositionLedger, park, type StoredLedger }
 /** `version` counts changes of the order positions are dealt in. */
 export type StoredRoster = Roster & { readonly version: number };
 export type StoredCursor = { readonly ledger: StoredLedger; readonly uncounted: number };
-export type StoredHealth = { readonly ejections?: readonly Ejection[]; readonly verdicts?: StoredVerdicts | undefined };
+type StoredHealth = { readonly ejections?: readonly Ejection[]; readonly verdicts?: StoredVerdicts | undefined };
 
 export type RegistryBooks = {
   /** Undefined until the first isolate has sent one. */
   roster: StoredRoster | undefined;
   readonly ledger: PositionLedger;
   readonly fleet: FleetLoad;
-  readonly health: EjectionBook;
+  readonly ejections: EjectionBook;
   readonly verdicts: VerdictBook;
   /** WebSockets passed through: a sum over all time. */
   uncounted: number;
@@ -33,7 +33,7 @@ export const openBooks = (
   roster,
   ledger: openLedger(cursor?.ledger),
   fleet: emptyFleet(),
-  health: openEjections(ejections),
+  ejections: openEjections(ejections),
   verdicts: openVerdicts(verdicts),
   uncounted: cursor?.uncounted ?? 0,
 });

@@ -3,7 +3,7 @@
 
 const RETRIES_PER_REQUEST = 0.2;
 const RETRIES_PER_SECOND = 3;
-/** What a quiet time saves up in the whole fleet, and what it begins with. */
+/** What a quiet time saves up and what it begins with: 15 in the whole fleet, or 3 per isolate where there are more than five. */
 const SAVED_MAX = 15;
 const SAVED_MAX_LEAST = 3;
 /** A busy pool saves up the fifth of so long: an instance that dies fails many requests at one time. */
@@ -29,6 +29,7 @@ export class RetryBudget {
   earn(nowMs: number): void {
     if (nowMs - this.#spanAtMs >= SPAN_MS || nowMs < this.#spanAtMs) this.#turn(nowMs);
     this.#requests++;
+    this.#accrue(nowMs);
     this.#save(RETRIES_PER_REQUEST);
   }
 
@@ -39,12 +40,17 @@ export class RetryBudget {
 
   /** Whether one may be tried again; it counts then. */
   spend(nowMs: number): boolean {
-    const elapsedMs = Math.max(0, nowMs - (this.#atMs ?? nowMs));
-    this.#atMs = nowMs;
-    this.#save((elapsedMs * RETRIES_PER_SECOND) / 1_000 / this.#isolates);
+    this.#accrue(nowMs);
     if (this.#tokens < 1) return false;
     this.#tokens--;
     return true;
+  }
+
+  /** What time earns. */
+  #accrue(nowMs: number): void {
+    const elapsedMs = Math.max(0, nowMs - (this.#atMs ?? nowMs));
+    this.#atMs = nowMs;
+    this.#save((elapsedMs * RETRIES_PER_SECOND) / 1_000 / this.#isolates);
   }
 
   #save(tokens: number): void {

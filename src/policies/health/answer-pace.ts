@@ -23,8 +23,8 @@ export class AnswerPace {
     this.#answers++;
     this.#meanMs += (ms - this.#meanMs) / Math.min(this.#answers, MEAN_OVER);
     if (nowMs - this.#spanAtMs >= SPAN_MS || nowMs < this.#spanAtMs) {
+      this.#longestBeforeMs = nowMs - this.#spanAtMs < 2 * SPAN_MS ? this.#longestMs : 0;
       this.#spanAtMs = nowMs;
-      this.#longestBeforeMs = this.#longestMs;
       this.#longestMs = ms;
     } else if (ms > this.#longestMs) this.#longestMs = ms;
   }

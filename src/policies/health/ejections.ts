@@ -17,14 +17,14 @@ export type EjectionBook = {
   /** By instance, over all isolates. */
   readonly failures: Map<string, number>;
   /** The latest of each instance, over or not. */
-  readonly ejections: Map<string, Ejection>;
+  readonly latest: Map<string, Ejection>;
   /** Not written down yet. */
   readonly unsaved: Ejection[];
 };
 
 export const openEjections = (stored: readonly Ejection[]): EjectionBook => ({
   failures: new Map(),
-  ejections: new Map(stored.map((one) => [one.instanceId, one])),
+  latest: new Map(stored.map((one) => [one.instanceId, one])),
   unsaved: [],
 });
 
@@ -41,38 +41,42 @@ export function hearOutcomes(
   for (const outcome of outcomes) {
     const { instanceId } = outcome;
     // What was under way when it was put out says nothing new.
-    if (isOut(book, instanceId, nowMs) || !places.has(instanceId)) continue;
+    if (ejectedForMs(book, instanceId, nowMs) > 0 || !places.has(instanceId)) continue;
     const failures = failuresAfter(book.failures.get(instanceId) ?? 0, outcome);
     book.failures.set(instanceId, failures);
     if (failures >= FAILURES_IN_A_ROW && hasRoom(book, instances, nowMs)) eject(book, instanceId, nowMs);
   }
 }
 
+/** For how much longer it is out, ms; 0 or less of one that is in. */
+export const ejectedForMs = ({ latest }: EjectionBook, instanceId: string, nowMs: number): number =>
+  (latest.get(instanceId)?.untilMs ?? nowMs) - nowMs;
+
 /** Who is out now, and for how much longer, ms. */
 export const outNow = (
-  { ejections }: EjectionBook,
+  book: EjectionBook,
   instances: readonly { readonly id: string }[],
   nowMs: number,
 ): [instanceId: string, forMs: number][] =>
   instances.flatMap(({ id }) => {
-    const forMs = (ejections.get(id)?.untilMs ?? nowMs) - nowMs;
+    const forMs = ejectedForMs(book, id, nowMs);
     return forMs > 0 ? [[id, forMs]] : [];
   });
 
 /** Instances the pool no longer has are out no longer, should they come back; what is long over is forgotten. */
 export function keepOnly(
-  { failures, ejections, unsaved }: EjectionBook,
+  { failures, latest, unsaved }: EjectionBook,
   instances: readonly { readonly id: string }[],
   nowMs: number,
 ): void {
   const ids = new Set(instances.map(({ id }) => id));
   for (const id of failures.keys()) if (!ids.has(id)) failures.delete(id);
-  for (const [id, ejection] of ejections) {
+  for (const [id, ejection] of latest) {
     if (ids.has(id)) continue;
-    if (ejection.untilMs < forgivenBefore(nowMs)) ejections.delete(id);
+    if (ejection.untilMs < forgivenBefore(nowMs)) latest.delete(id);
     if (ejection.untilMs <= nowMs) continue;
     const ended = { ...ejection, untilMs: nowMs };
-    ejections.set(id, ended);
+    latest.set(id, ended);
     unsaved.push(ended);
   }
 }
@@ -81,17 +85,14 @@ export function keepOnly(
 const failuresAfter = (before: number, { answered, failed, failedLast }: Outcome): number =>
   answered > 0 ? failedLast : before + failed;
 
-function eject({ failures, ejections, unsaved }: EjectionBook, instanceId: string, nowMs: number): void {
-  const last = ejections.get(instanceId);
+function eject({ failures, latest, unsaved }: EjectionBook, instanceId: string, nowMs: number): void {
+  const last = latest.get(instanceId);
   const times = last === undefined || last.untilMs < forgivenBefore(nowMs) ? 1 : last.times + 1;
   const ejection = { instanceId, times, atMs: nowMs, untilMs: nowMs + Math.min(OUT_MS_MAX, OUT_MS * times) };
-  ejections.set(instanceId, ejection);
+  latest.set(instanceId, ejection);
   failures.delete(instanceId);
   unsaved.push(ejection);
 }
 
 const hasRoom = (book: EjectionBook, instances: readonly { readonly id: string }[], nowMs: number): boolean =>
   outNow(book, instances, nowMs).length + 1 <= instances.length * OUT_SHARE_MAX;
-
-const isOut = ({ ejections }: EjectionBook, instanceId: string, nowMs: number): boolean =>
-  (ejections.get(instanceId)?.untilMs ?? nowMs) > nowMs;

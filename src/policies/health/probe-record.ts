@@ -4,7 +4,7 @@ import type { HealthFact, HealthTransition, ProbeState } from "../../contracts/h
 import { isDegraded } from "./degraded.ts";
 import { probeDelayMs } from "./probe-schedule.ts";
 import type { ProbeSettings } from "./probe-settings.ts";
-import { type Probe, verdictOf } from "./probe-verdict.ts";
+import { isAnswer, type Probe } from "./probe-verdict.ts";
 
 /** `failures` and `successes` are in a row: at most one of them is not 0. Epoch ms. */
 export type ProbeRecord = {
@@ -36,11 +36,9 @@ export type Judging = {
   readonly random: number;
 };
 
-export const hasAnswered = (probe: Probe): boolean => verdictOf(probe) === "online";
-
 export function afterProbe(before: ProbeRecord, probe: Probe, judging: Judging): Judgement {
   const { settings, nowMs, random } = judging;
-  const answered = hasAnswered(probe);
+  const answered = isAnswer(probe);
   const failures = answered ? 0 : before.failures + 1;
   const successes = answered ? before.successes + 1 : 0;
   const counted = { ...before, failures, successes, ms: probe.status === undefined ? null : probe.ms };

@@ -3,17 +3,19 @@
 import type { HealthTransition } from "../../contracts/health.ts";
 import type { CompiledInstance } from "../routing/compiled-config.ts";
 import { medianOf } from "./degraded.ts";
-import { afterProbe, hasAnswered, type Judgement, type ProbeRecord } from "./probe-record.ts";
+import { afterProbe, type Judgement, type ProbeRecord } from "./probe-record.ts";
 import { firstProbeDelayMs } from "./probe-schedule.ts";
 import type { ProbeSettings } from "./probe-settings.ts";
-import type { Probe } from "./probe-verdict.ts";
+import { isAnswer, type Probe } from "./probe-verdict.ts";
 
 export type ProbePlan = { readonly settings: ProbeSettings; readonly instances: readonly CompiledInstance[] };
 /** `random`: draws, each 0 to 1. */
-export type Moment = { readonly nowMs: number; readonly random: () => number };
+type Moment = { readonly nowMs: number; readonly random: () => number };
 
 export type RoundOutcome = {
-  /** Those that were probed. */
+  /** All, as they stand now. */
+  readonly standing: readonly ProbeRecord[];
+  /** Those of them that were probed. */
   readonly records: readonly ProbeRecord[];
   readonly transitions: readonly HealthTransition[];
   readonly alerts: readonly { readonly instanceId: string; readonly failures: number }[];
@@ -30,8 +32,10 @@ export function concludeRound(
     const probe = probes.get(record.instanceId);
     return probe === undefined ? [] : [afterProbe(record, probe, { settings, medianMs, nowMs, random: random() })];
   });
+  const judgedById = new Map(judged.map(({ record }) => [record.instanceId, record]));
   return {
-    records: judged.map(({ record }) => record),
+    standing: records.map((before) => judgedById.get(before.instanceId) ?? before),
+    records: [...judgedById.values()],
     transitions: judged.flatMap(({ transition }) => transition ?? []),
     alerts: judged.flatMap(({ record: { instanceId }, alert }) =>
       alert === undefined ? [] : [{ instanceId, failures: alert }],
@@ -41,7 +45,7 @@ export function concludeRound(
 
 /** How long it took, of those whose latest probe was answered. */
 function latestAnswer({ failures, ms }: ProbeRecord, probe: Probe | undefined): number[] {
-  if (probe !== undefined) return hasAnswered(probe) ? [probe.ms] : [];
+  if (probe !== undefined) return isAnswer(probe) ? [probe.ms] : [];
   return failures > 0 || ms === null ? [] : [ms];
 }
 

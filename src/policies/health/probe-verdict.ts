@@ -12,11 +12,14 @@ export type Probe = {
 /** `unknown`: was not asked. */
 export type ProbeVerdict = "online" | "degraded" | "offline" | "unknown";
 
+/** Only 2xx is one. */
+export const isAnswer = ({ status }: Probe): boolean => status !== undefined && status >= 200 && status < 300;
+
 /** Answers, but not with 2xx: degraded. */
 export function verdictOf(probe: Probe | undefined): ProbeVerdict {
   if (probe === undefined) return "unknown";
   if (probe.status === undefined) return "offline";
-  return probe.status >= 200 && probe.status < 300 ? "online" : "degraded";
+  return isAnswer(probe) ? "online" : "degraded";
 }
 
 const VERSION_LENGTH_MAX = 100;

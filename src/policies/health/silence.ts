@@ -8,12 +8,20 @@ export type Waiting = {
   readonly overdueAtMs: number;
 };
 
+/**
+ * What a request that waits does next: it is told of as a failure and goes on to another instance if it may, or is told of and waits on, or
+ * just waits.
+ */
+export type Fate = "goes-on" | "told" | "waits";
+
 /** What an isolate has heard from an instance, and who waits for it. Epoch ms. */
 export type Listening = {
   /** When something last came back. */
   readonly heardAtMs: number;
   /** When the latest of the requests that were answered was sent. */
   readonly provenAtMs: number;
+  /** When it was last found silent; 0 once something has been heard again. */
+  readonly silentAtMs: number;
   /** Those that have waited for a while; all that are overdue are among them. */
   readonly waiting: ReadonlySet<Waiting>;
 };
@@ -26,7 +34,7 @@ const OVERDUE_MIN = 3;
 /** Where others that do answer keep requests waiting as well, it takes more than so many times as many: such requests are usual there. */
 const ELSEWHERE_TIMES = 2;
 
-export type SilenceFacts = {
+type SilenceFacts = {
   /** The whole pool; `suspect` among them. */
   readonly instances: readonly Listening[];
   /** Already found silent and not heard since, or put out by the registry: then one overdue request is enough. */
@@ -51,8 +59,19 @@ export function judgeSilence(suspect: Listening, { instances, isKnown, nowMs }: 
 }
 
 /** Whether nothing has come back from its instance since it was sent. */
-export const isUnheard = ({ sentAtMs }: Waiting, { heardAtMs }: Pick<Listening, "heardAtMs">): boolean =>
-  sentAtMs > heardAtMs;
+const isUnheard = ({ sentAtMs }: Waiting, { heardAtMs }: Pick<Listening, "heardAtMs">): boolean => sentAtMs > heardAtMs;
+
+/** Of a request that waits for `suspect`, which has been judged. */
+export function fateOf(
+  waiting: Waiting,
+  suspect: Pick<Listening, "heardAtMs" | "silentAtMs">,
+  { silence, nowMs }: { readonly silence: Silence; readonly nowMs: number },
+): Fate {
+  const [isLate, isNew] = [waiting.overdueAtMs <= nowMs, isUnheard(waiting, suspect)];
+  // Once nothing comes any more, those that were sent before the last that came have nothing to wait for either.
+  if (suspect.silentAtMs > 0 && (isLate || (isNew && waiting.sentAtMs <= suspect.silentAtMs))) return "goes-on";
+  return silence === "doubtful" && isLate && isNew ? "told" : "waits";
+}
 
 function countOverdue({ waiting }: Listening, nowMs: number): number {
   let overdue = 0;

@@ -7,6 +7,8 @@ import type { HealthFact, HealthReport } from "../../contracts/health.ts";
 const FACTS_MAX = 1_000;
 /** What is written down is renewed once less than this share of a report's validity is left of it. */
 const RENEWED_SHARE = 0.5;
+/** No report is under way for so long: one made that much earlier than the latest shows that the monitor's clock was set back. */
+const LATE_MS_MAX = 60_000;
 
 export type StoredVerdicts = { readonly facts: readonly HealthFact[]; readonly untilMs: number };
 
@@ -14,6 +16,8 @@ export type VerdictBook = {
   facts: ReadonlyMap<string, HealthFact>;
   /** Epoch ms from which on they count no longer. */
   untilMs: number;
+  /** When the latest report was made; a restart needs not know, for what was under way to the object then is lost. */
+  madeAtMs: number;
   /** What is written down. */
   stored: StoredVerdicts;
 };
@@ -24,17 +28,24 @@ const NONE: StoredVerdicts = { facts: [], untilMs: 0 };
 export const openVerdicts = (stored: StoredVerdicts = NONE): VerdictBook => ({
   facts: byInstance(stored.facts),
   untilMs: stored.untilMs,
+  madeAtMs: Number.NEGATIVE_INFINITY,
   stored,
 });
 
-/** Puts the report in the place of the one before. Returns what the caller writes down before it answers, if anything. */
+/** Puts the report in the place of the one before, unless a later one has come already. Returns what the caller writes down before it answers, if anything. */
 export function hearReport(book: VerdictBook, report: HealthReport, nowMs: number): StoredVerdicts | undefined {
+  if (isLate(book, report)) return undefined;
+  book.madeAtMs = report.madeAtMs ?? book.madeAtMs;
   book.facts = byInstance(report.facts.slice(0, FACTS_MAX));
   book.untilMs = nowMs + report.validMs;
   if (!mustStore(book, report.validMs, nowMs)) return undefined;
   book.stored = { facts: [...book.facts.values()], untilMs: book.untilMs };
   return book.stored;
 }
+
+/** The monitor may have given it up, and told of something newer before it came. */
+const isLate = (book: VerdictBook, { madeAtMs = book.madeAtMs }: HealthReport): boolean =>
+  madeAtMs < book.madeAtMs && book.madeAtMs - madeAtMs < LATE_MS_MAX;
 
 /** What counts now. */
 export const verdictsNow = ({ facts, untilMs }: VerdictBook, nowMs: number): ReadonlyMap<string, HealthFact> =>

@@ -12,7 +12,7 @@ export type ReportedPool = {
 };
 
 /** `unknown`: nobody could say. `responseTime` in ms, null where nobody probes or nothing answered. */
-export type WorkerHealth = { readonly status: ProbeState | "unknown"; readonly responseTime: number | null };
+type WorkerHealth = { readonly status: ProbeState | "unknown"; readonly responseTime: number | null };
 export type WorkersReport = {
   readonly status: ProbeState;
   readonly workers: { readonly [name: string]: WorkerHealth };

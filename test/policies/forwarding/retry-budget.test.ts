@@ -56,6 +56,16 @@ describe("RetryBudget", () => {
     expect(burst(budget, 1_000)).toBe(3);
   });
 
+  it("is spent no more once a quiet time has earned some, as whoever asks before he spends is told", () => {
+    const budget = new RetryBudget();
+    expect([budget.isSpent, burst(budget, 0), budget.isSpent]).toEqual([false, 15, true]);
+    budget.earn(0);
+    expect(budget.isSpent).toBe(true);
+    budget.earn(60_000);
+    expect(budget.isSpent).toBe(false);
+    expect(burst(budget, 60_000)).toBe(15);
+  });
+
   it.each([
     [1, 3, 15],
     [4, 3, 3],

@@ -41,6 +41,15 @@ describe("AnswerPace", () => {
     expect(pace.overdueAfterMs(MOST_MS)).toBe(500);
   });
 
+  it("knows no longest of late after a pause, but for the first that comes then", () => {
+    const pace = paceOf(5);
+    pace.hear(4_000, 2_000);
+    paceOf(5, { pace, fromMs: 3_600_000, answers: 400 });
+    expect(pace.overdueAfterMs(MOST_MS)).toBe(500);
+    pace.hear(3_000, 3_600_000);
+    expect(pace.overdueAfterMs(MOST_MS)).toBe(3_000);
+  });
+
   it("an isolate that was idle knows what it knew", () => {
     const pace = paceOf(3_000, { answers: 20 });
     pace.hear(3_000, 3_600_000);

@@ -90,7 +90,7 @@ describe("failures in a row", () => {
     const pool = open();
     pool.hear(failing(50, "stranger"), failing(50, "constructor"));
     expect(pool.out()).toEqual([]);
-    expect([pool.book.failures.size, pool.book.ejections.size, pool.book.unsaved.length]).toEqual([0, 0, 0]);
+    expect([pool.book.failures.size, pool.book.latest.size, pool.book.unsaved.length]).toEqual([0, 0, 0]);
   });
 });
 

@@ -19,11 +19,11 @@ function pool(ids: readonly string[], { ejected = [], probed = {}, ejectedForMs 
   const verdicts = openVerdicts();
   const facts = Object.entries(probed).map(([instanceId, state]) => ({ instanceId, state, ms: 1 }));
   hearReport(verdicts, { facts, validMs: VALID_MS }, NOW_MS);
-  const health = openEjections(
+  const ejections = openEjections(
     ejected.map((instanceId) => ({ instanceId, times: 1, atMs: NOW_MS, untilMs: NOW_MS + ejectedForMs })),
   );
   const instances = ids.map((id) => ({ id }));
-  return (nowMs = NOW_MS) => outOfPool({ health, verdicts }, instances, nowMs);
+  return (nowMs = NOW_MS) => outOfPool({ ejections, verdicts }, instances, nowMs);
 }
 
 const IDS = ["a", "b", "c", "d"];

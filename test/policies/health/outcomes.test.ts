@@ -36,7 +36,7 @@ function openFleet() {
     for (const outcome of outcomes) one.count.forget(outcome);
     one.since = sent.callId;
   };
-  const row = () => books.health.failures.get("a") ?? 0;
+  const row = () => books.ejections.failures.get("a") ?? 0;
   return { isolate, call, row };
 }
 

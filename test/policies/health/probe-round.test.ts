@@ -25,6 +25,7 @@ describe("a round", () => {
   it("changes those that were probed, and nobody else", () => {
     const outcome = round(begun(TWO), { a: answerIn(5) });
     expect(statesOf(outcome)).toEqual({ a: "healthy" });
+    expect(outcome.standing).toMatchObject([{ instanceId: "a", state: "healthy" }, begun(TWO)[1]]);
     expect(outcome.transitions).toMatchObject([{ instanceId: "a", from: "unknown", to: "healthy" }]);
   });
 

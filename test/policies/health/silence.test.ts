@@ -1,7 +1,7 @@
 // When an instance is taken for dead: several requests wait for it longer than is usual, nothing has come back, and the others answer.
 
 import { describe, expect, it } from "vitest";
-import { judgeSilence, type Listening } from "../../../src/policies/health/silence.ts";
+import { type Fate, fateOf, judgeSilence, type Listening, type Silence } from "../../../src/policies/health/silence.ts";
 
 const T = 500;
 const NOW = 10_000;
@@ -13,6 +13,7 @@ const waiting = (sentAtMs: readonly number[], afterMs = T): Listening["waiting"]
 const instance = (more: Partial<Listening> = {}): Listening => ({
   heardAtMs: 9_000,
   provenAtMs: 8_999,
+  silentAtMs: 0,
   waiting: waiting([]),
   ...more,
 });
@@ -92,5 +93,28 @@ describe("judgeSilence", () => {
   it("one that is known to be silent, or is out for the fleet, is so by a single one", () => {
     expect(judge(instance({ waiting: waiting([9_400]) }), [brisk()], { isKnown: true })).toBe("silent");
     expect(judge(instance({ waiting: waiting([9_501]) }), [brisk()], { isKnown: true })).toBe("alive");
+  });
+});
+
+describe("fateOf", () => {
+  /** Nothing has come since 9_000; overdue from 10_000 on, which is now. */
+  const LATE = { sentAtMs: 9_500, overdueAtMs: 10_000 };
+  const YOUNG = { sentAtMs: 9_500, overdueAtMs: 10_001 };
+  const OLD = { sentAtMs: 9_000, overdueAtMs: 10_000 };
+  const OLD_LONG = { sentAtMs: 9_000, overdueAtMs: 30_000 };
+
+  it.each<[string, typeof LATE, Silence, number, Fate]>([
+    ["one that is overdue on an instance that lives", LATE, "alive", 0, "waits"],
+    ["one that is overdue on a doubtful one", LATE, "doubtful", 0, "told"],
+    ["one that is not, on a doubtful one", YOUNG, "doubtful", 0, "waits"],
+    ["one sent before something came back from a doubtful one", OLD, "doubtful", 0, "waits"],
+    ["one that is overdue on a silent one", LATE, "silent", NOW, "goes-on"],
+    ["one that is not, but was sent before it was found silent", YOUNG, "silent", 9_500, "goes-on"],
+    ["one that was sent since", YOUNG, "silent", 9_499, "waits"],
+    ["one sent before the last that came, once it is overdue", OLD, "silent", NOW, "goes-on"],
+    ["one sent before the last that came, until then", OLD_LONG, "silent", NOW, "waits"],
+    ["one that is overdue where others have fallen silent since, too", LATE, "alive", 9_400, "goes-on"],
+  ])("%s", (_, waits, silence, silentAtMs, expected) => {
+    expect(fateOf(waits, instance({ silentAtMs }), { silence, nowMs: NOW })).toBe(expected);
   });
 });

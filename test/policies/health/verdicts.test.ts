@@ -42,6 +42,42 @@ describe("a report", () => {
   });
 });
 
+describe("a report that comes late", () => {
+  const made = (madeAtMs: number, state: ProbeState) => ({ ...report(fact("a", state)), madeAtMs });
+  const stateIn = (book: ReturnType<typeof openVerdicts>) => verdictsNow(book, 0).get("a")?.state;
+
+  it("does not take the place of one that was made after it", () => {
+    const book = openVerdicts();
+    hearReport(book, made(1_000_000, "healthy"), 0);
+    expect(hearReport(book, made(999_999, "unhealthy"), 0)).toBeUndefined();
+    expect(stateIn(book)).toBe("healthy");
+  });
+
+  it.each([
+    [1_000_000, "told again, or made in the same moment"],
+    [1_000_001, "made later"],
+    [940_000, "made by a monitor whose clock was set back"],
+    [undefined, "made by a monitor that does not say when"],
+  ])("is none where it was made at %s: %s", (madeAtMs, _) => {
+    const book = openVerdicts();
+    hearReport(book, made(1_000_000, "healthy"), 0);
+    hearReport(book, { ...report(fact("a", "unhealthy")), ...(madeAtMs !== undefined && { madeAtMs }) }, 0);
+    expect(stateIn(book)).toBe("unhealthy");
+  });
+
+  it("is heard again as usual once a clock that was set back has been believed", () => {
+    const book = openVerdicts();
+    for (const [madeAtMs, state] of [
+      [1_000_000, "healthy"],
+      [900_000, "unhealthy"],
+      [900_001, "degraded"],
+      [900_000, "healthy"],
+    ] as const)
+      hearReport(book, made(madeAtMs, state), 0);
+    expect(stateIn(book)).toBe("degraded");
+  });
+});
+
 describe("what is written down", () => {
   it("is the first report, then only one in which a state differs or an instance comes or goes", () => {
     const book = openVerdicts();
