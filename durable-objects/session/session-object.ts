@@ -1,11 +1,12 @@
 // One session: who it belongs to, its preferences, when it ends. It alone says whether the session may be used.
-// Tables: session, outbox. RPC: open, read, updatePreferences, revoke. Alarm: publishes what is pending, forgets what is over.
+// Tables: session, outbox. RPC: open, read, updatePreferences, revoke; fetch: a leash, a WebSocket that is closed when the session ends.
+// Alarm: publishes what is pending, cuts leashes and forgets what is over.
 // A change is committed here first, then in every replica of the revocation log, and only then answered.
 // Nothing is stored before open: asking for a session that never was leaves no trace.
 
 import { DurableObject } from "cloudflare:workers";
 import { sessionMigrations } from "../../migrations/session/index.ts";
-import { ok, type Result, refuse } from "../../src/contracts/refusals.ts";
+import { ok, type Result, refuse, statusOf } from "../../src/contracts/refusals.ts";
 import type { OpenCommand, Preferences, ReadCommand, SessionSnapshot } from "../../src/contracts/session.ts";
 import { publicationRetryMs } from "../../src/policies/sessions/publication-retry.ts";
 import {
@@ -15,6 +16,7 @@ import {
   whyRefused,
 } from "../../src/policies/sessions/session-lifetime.ts";
 import { newSession, type SessionRecord, toSnapshot } from "../../src/policies/sessions/session-record.ts";
+import { SESSION_ENDED } from "../../src/policies/streams/close-code.ts";
 import { migrate } from "../migrate.ts";
 import { publishToAll } from "./publish-change.ts";
 import { SessionTables } from "./session-tables.ts";
@@ -50,6 +52,27 @@ export class Session extends DurableObject<Env> {
     return ok(toSnapshot({ ...session, lastActivityAt }));
   }
 
+  /**
+   * Accepts a leash: a hibernating WebSocket that costs no row, held by whoever must know at once that the session has ended, and
+   * closed with 4401 then. Counts as activity, as does whatever is said on it. 404 where read would refuse.
+   */
+  override fetch(_request: Request): Response {
+    const read = this.read({ activeAtMs: Date.now() });
+    if (!read.ok) return new Response(null, { status: statusOf(read.code) });
+    const { 0: holder, 1: leash } = new WebSocketPair();
+    this.ctx.acceptWebSocket(leash);
+    return new Response(null, { status: 101, webSocket: holder });
+  }
+
+  override webSocketMessage(): void {
+    this.read({ activeAtMs: Date.now() });
+  }
+
+  /** Whoever lets a leash go waits for this answer. */
+  override webSocketClose(leash: WebSocket): void {
+    leash.close(1000);
+  }
+
   /** Replaces them all. Refuses like read, and with change_pending when they are stored but not known everywhere yet. */
   async updatePreferences(preferences: Preferences): Promise<Result<SessionSnapshot>> {
     const nowMs = Date.now();
@@ -74,6 +97,7 @@ export class Session extends DurableObject<Env> {
     if (session.revokedAt === undefined) {
       this.#tables.markRevoked(nowMs);
       this.#tables.enqueue(nowMs + publicationRetryMs(0));
+      this.#cutLeashes();
       await this.#arm(this.#tables);
     }
     const published = await this.#publish(this.#tables, session.name);
@@ -84,6 +108,7 @@ export class Session extends DurableObject<Env> {
     const tables = this.#tables;
     const session = tables?.find();
     if (tables === undefined || session === undefined) return;
+    if (whyRefused(session, Date.now()) !== undefined) this.#cutLeashes();
     const pending = tables.findPending();
     if (pending !== undefined && pending.dueAt <= Date.now()) {
       tables.postpone(Date.now() + publicationRetryMs(pending.attempts + 1));
@@ -111,6 +136,11 @@ export class Session extends DurableObject<Env> {
     tables.dequeue(pending.changeNumber);
     await this.#arm(tables);
     return true;
+  }
+
+  /** Held back by the platform until what was written before is durable. */
+  #cutLeashes(): void {
+    for (const leash of this.ctx.getWebSockets()) leash.close(SESSION_ENDED.code, SESSION_ENDED.reason);
   }
 
   #forgettableAt(tables: SessionTables): number {

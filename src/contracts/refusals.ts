@@ -65,7 +65,6 @@ const REFUSALS = {
   api_key_unset: [503, "The instance's API key is not set on the server"],
   upstream_failed: [502, "The upstream failed"],
   upstream_timeout: [504, "The upstream did not answer in time"],
-  relay_unavailable: [501, "This route's WebSockets must be relayed, which this version does not do"],
   revocation_pending: [503, "The session is revoked, but not every isolate has been told yet"],
   change_pending: [503, "The change is stored, but not every isolate has been told yet"],
   object_unavailable: [503, "A part of the control plane did not answer"],

@@ -1,4 +1,4 @@
-// One JSON line per request, for `wrangler tail` and for people. Holds no header values but the request's own id:
+// One JSON line per request, and another when a WebSocket it was relayed as has ended, for `wrangler tail` and for people. Holds no header values but the request's own id:
 // secrets and cookies cannot get in (D16).
 
 import { log } from "../log.ts";
@@ -35,3 +35,20 @@ export const isLogged = (status: number, sampleRate: number): boolean =>
   status >= 500 || sampleRate === 1 || (sampleRate > 0 && Math.random() < sampleRate);
 
 export const writeAccessLine = (line: AccessLine): void => log(line.status >= 500 ? "error" : "info", "request", line);
+
+/** `requestId` is that of the line its upgrade wrote. */
+export type SocketLine = Pick<
+  AccessLine,
+  "requestId" | "host" | "path" | "clientIp" | "route" | "pool" | "instance"
+> & {
+  /** From the request to the socket's end. */
+  readonly ms: number;
+  readonly endedBy: "client" | "instance" | "relay";
+  /** As the side that ended it said: 1005 for none, 1006 where it was lost. */
+  readonly code: number;
+  readonly fromClient: { readonly messages: number; readonly bytes: number };
+  readonly fromInstance: { readonly messages: number; readonly bytes: number };
+  readonly pings: number;
+};
+
+export const writeSocketLine = (line: SocketLine): void => log("info", "socket", line);

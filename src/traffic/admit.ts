@@ -21,7 +21,6 @@ export function admit({ route, incoming, identity, deployment }: Admission): Ref
   }
   const refusal = route.auth === "admin" ? refuseUnlessAdmin(deployment.adminSecret, incoming.isAdmin) : undefined;
   if (refusal !== undefined) return refusal;
-  if (incoming.upgrade && route.webSocket === "relay") return refuse("relay_unavailable");
   if (incoming.contentLength !== undefined && incoming.contentLength > route.bodyBytesMax) {
     return refuse("body_too_large", undefined, { bytesMax: route.bodyBytesMax });
   }

@@ -33,10 +33,11 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
   // The client's upload is over, so from here on it is the instances that are waited for.
   const startedAtMs = Date.now();
   const tries = new Tries(route, leases, { isResendable: parcel.resendable, beganAtMs: startedAtMs });
+  const lasting = parcel.upgrade && route.webSocket === "relay";
   /** What the client gets unless a later try does better. */
   let fallback: Forwarded | Refusal = noneToTry(route.pool);
   for (let beganAtMs = startedAtMs; ; beganAtMs = Date.now()) {
-    const selected = select(scope, { leases, tried: tries.tried, nowMs: beganAtMs }, trail);
+    const selected = select(scope, { leases, tried: tries.tried, nowMs: beganAtMs, lasting }, trail);
     const selection = selected instanceof Promise ? await selected : selected;
     if (selection === undefined) return passOn(fallback, trail);
     const sentAtMs = selected instanceof Promise ? Date.now() : beganAtMs;

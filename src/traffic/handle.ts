@@ -10,6 +10,7 @@ import { admit } from "./admit.ts";
 import { configure } from "./configure.ts";
 import { type Forwarded, forward } from "./forward.ts";
 import { identify } from "./identify.ts";
+import { leash } from "./leash.ts";
 import { limit } from "./limit.ts";
 import { type Incoming, sanitise } from "./sanitise.ts";
 import type { Scope } from "./scope.ts";
@@ -25,6 +26,7 @@ export async function handle(request: Request, env: Env, ctx: ExecutionContext):
   } catch (fault) {
     if (outcome.ok) outcome.hold.release(ctx);
     trail.slots?.release(scope);
+    trail.leash?.letGo();
     return settle(scope, trail, refusalOfFault(fault, trail.requestId));
   }
 }
@@ -32,7 +34,8 @@ export async function handle(request: Request, env: Env, ctx: ExecutionContext):
 async function conduct(scope: Scope, trail: Trail): Promise<Forwarded | Refusal> {
   try {
     const limiting = limit(scope, await decide(scope, trail), trail);
-    const decision = limiting instanceof Promise ? await limiting : limiting;
+    const leashing = leash(scope, limiting instanceof Promise ? await limiting : limiting, trail);
+    const decision = leashing instanceof Promise ? await leashing : leashing;
     return decision.ok ? await forward(scope, decision, trail) : decision;
   } catch (fault) {
     return refusalOfFault(fault, trail.requestId);

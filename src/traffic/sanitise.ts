@@ -59,7 +59,7 @@ export function sanitise(request: Request, deployment: Deployment): Incoming | R
   // An instance that echoes a TRACE would show the client what was added for the instance alone (RFC 9110 §9.3.8).
   if (request.method === "TRACE") return refuse("method_not_allowed");
   const upgrade = walk.upgrade !== undefined && walk.upgrade.toLowerCase() === "websocket";
-  if (upgrade && request.method !== "GET") return refuse("bad_upgrade");
+  if (upgrade && !isHandshake(request.method, walk, deployment)) return refuse("bad_upgrade");
   if (walk.connection !== undefined) dropNominated(walk);
   const clientIp = clientIpOf(request, deployment);
   const requestId = chooseRequestId(walk.requestId ?? null);
@@ -78,6 +78,15 @@ export function sanitise(request: Request, deployment: Deployment): Incoming | R
     isAdmin: walk.isAdmin,
   };
 }
+
+/**
+ * RFC 6455 §4.2.1. Where clients reach this process directly, nobody else has looked: the runtime finds out what lacks a key or
+ * speaks another version only when it is answered, and cuts the request off, which then could give nothing back.
+ */
+const isHandshake = (method: string, { headers }: HeaderWalk, { clientIpSource }: Deployment): boolean =>
+  method === "GET" &&
+  (clientIpSource !== "peer" ||
+    (headers["sec-websocket-key"] !== undefined && headers["sec-websocket-version"] === "13"));
 
 function walkHeaders(headers: Headers, deployment: Deployment): HeaderWalk {
   const walk = new HeaderWalk();

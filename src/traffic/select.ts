@@ -9,12 +9,14 @@ export type Choice = {
   readonly leases: PoolLeases;
   readonly tried: readonly CompiledInstance[];
   readonly nowMs: number;
+  /** Of a WebSocket that will be relayed. */
+  readonly lasting: boolean;
 };
 
 /** At once while a lease lasts. Undefined when every instance has been tried or the pool has none. */
 export function select(scope: Scope, choice: Choice, trail: Trail): Selected | Promise<Selected> {
-  const { leases, tried, nowMs } = choice;
-  const selection = leases.select({ ctx: scope.ctx, nowMs, tried });
+  const { leases, tried, nowMs, lasting } = choice;
+  const selection = leases.select({ ctx: scope.ctx, nowMs, tried, lasting });
   return selection instanceof Promise ? selection.then((late) => note(late, trail)) : note(selection, trail);
 }
 

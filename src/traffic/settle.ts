@@ -10,17 +10,36 @@ import { HOP_BY_HOP, nominatedBy } from "../policies/forwarding/header-rule.ts";
 import type { CompiledRoute } from "../policies/routing/compiled-config.ts";
 import { carry } from "./carry.ts";
 import type { Forwarded } from "./forward.ts";
+import { relay } from "./relay.ts";
 import type { Scope } from "./scope.ts";
 import type { Trail } from "./trail.ts";
 
 export function settle(scope: Scope, trail: Trail, outcome: Forwarded | Refusal): Response {
+  if (outcome.ok && outcome.response.webSocket !== null) return upgrade(scope, trail, outcome);
+  trail.leash?.letGo();
   const response = outcome.ok ? finish(scope, trail, outcome) : refuseWith(scope, trail, outcome);
-  if (trail.limitHeaders !== undefined && response.webSocket === null)
+  if (trail.limitHeaders !== undefined)
     for (const [name, value] of trail.limitHeaders) response.headers.set(name, value);
   const stale = staleParts(trail);
-  if (stale !== undefined && response.webSocket === null) response.headers.set("X-Signalbox-Stale", stale.join(", "));
-  logRequest(scope, trail, { status: response.status, stale, why: outcome.ok ? "forwarded" : outcome.code });
+  if (stale !== undefined) response.headers.set("X-Signalbox-Stale", stale.join(", "));
+  if (isLogged(response.status, trail.sampleRate))
+    writeLine(scope, trail, { status: response.status, stale, why: outcome.ok ? "forwarded" : outcome.code });
   return response;
+}
+
+/** Passed through untouched, or relayed: then another line is written when it ends. */
+function upgrade(scope: Scope, trail: Trail, { response, route, hold }: Forwarded): Response {
+  const isWritten = isLogged(response.status, trail.sampleRate);
+  const { webSocket: instance, headers } = response;
+  let answer = response;
+  if (route.webSocket === "relay" && instance !== null) {
+    answer = relay(scope, trail, { instance, headers, hold, isLogged: isWritten });
+  } else {
+    hold.releaseUncounted(scope.ctx);
+    trail.slots?.release(scope);
+  }
+  if (isWritten) writeLine(scope, trail, { status: response.status, stale: staleParts(trail), why: "forwarded" });
+  return answer;
 }
 
 function refuseWith(scope: Scope, trail: Trail, refusal: Refusal): Response {
@@ -29,11 +48,6 @@ function refuseWith(scope: Scope, trail: Trail, refusal: Refusal): Response {
 }
 
 function finish(scope: Scope, trail: Trail, { response, route, hold }: Forwarded): Response {
-  if (response.webSocket !== null) {
-    hold.releaseUncounted(scope.ctx);
-    trail.slots?.release(scope);
-    return response;
-  }
   // The copy's headers are the only ones looked at: each look at a response's headers wraps them anew.
   const answer = new Response(response.body, response);
   const { headers } = answer;
@@ -86,8 +100,7 @@ function staleParts(trail: Trail): string[] | undefined {
 
 type Verdict = { readonly status: number; readonly stale: readonly string[] | undefined; readonly why: string };
 
-function logRequest(scope: Scope, trail: Trail, { status, stale, why }: Verdict): void {
-  if (!isLogged(status, trail.sampleRate)) return;
+function writeLine(scope: Scope, trail: Trail, { status, stale, why }: Verdict): void {
   const { route } = trail;
   writeAccessLine({
     requestId: trail.requestId,

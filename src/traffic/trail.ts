@@ -3,6 +3,7 @@
 import { chooseRequestId } from "../http/request-id.ts";
 import type { HeldSlots } from "../isolate/limits/held-slots.ts";
 import type { Selection } from "../isolate/pools/pool-leases.ts";
+import type { SessionLeash } from "../isolate/sessions/session-leash.ts";
 import type { Identity } from "../isolate/sessions/session-snapshots.ts";
 import type { CompiledConfig, CompiledRoute } from "../policies/routing/compiled-config.ts";
 import type { RouteMatch } from "../policies/routing/match-route.ts";
@@ -44,6 +45,8 @@ export class Trail {
   limitHeaders: readonly (readonly [string, string])[] | undefined;
   /** Held until the request has ended. */
   slots: HeldSlots | undefined;
+  /** Of a WebSocket that is to be relayed, until it ends. */
+  leash: SessionLeash | undefined;
   configStale = false;
   sessionStale = false;
 

@@ -349,6 +349,48 @@ describe("in-flight", () => {
   });
 });
 
+describe("requests that last", () => {
+  const begin = async ({ leases, ctx, now }: ReturnType<typeof isolate>): Promise<Selection> => {
+    const selection = await leases.select({ ctx, nowMs: now(), lasting: true });
+    if (selection === undefined) throw new Error("nothing selected");
+    leases.begin(selection);
+    return selection;
+  };
+
+  it("are given out by the registry one by one: isolates that choose at the same time still spread them evenly", async () => {
+    const registry = await realRegistry();
+    const four = IDS.map(() => isolate({ ...registry, pool: leastConnections }));
+    const batches: Selection[] = [];
+    for (const size of [24, 1, 7, 8]) {
+      const asked = Array.from({ length: size }, (_, index) => begin(four[index % four.length] ?? isolate(registry)));
+      batches.push(...(await Promise.all(asked)));
+    }
+    expect(tally(batches.map(({ instance }) => instance.id))).toEqual({ a: 10, b: 10, c: 10, d: 10 });
+    expect(new Set(batches.map(({ how }) => how))).toEqual(new Set(["object"]));
+    const inFlight = async () => (await registry.status()).inFlight;
+    await expect.poll(inFlight, { timeout: 3_000 }).toEqual({ a: 10, b: 10, c: 10, d: 10 });
+  });
+
+  it("take a leased turn like any other where turns are leased, and only connections are the registry's to count", async () => {
+    const turns = isolate(await realRegistry());
+    expect(await begin(turns)).toMatchObject({ how: "range" });
+    const busy = isolate({ ...(await realRegistry()), pool: leastConnections });
+    await busy.serve();
+    const asked = { ctx: busy.ctx, nowMs: busy.now() };
+    expect(busy.leases.select(asked)).toMatchObject({ how: "snapshot" });
+    expect(await busy.leases.select({ ...asked, lasting: true })).toMatchObject({ how: "object" });
+  });
+
+  it("go to the least loaded as far as this isolate knows while the registry does not answer, after 500 ms once", async () => {
+    const one = isolate({ lease: () => never, pool: leastConnections });
+    const sinceMs = Date.now();
+    const chosen = await Promise.all(Array.from({ length: 8 }, () => begin(one)));
+    expect(Date.now() - sinceMs).toBeLessThan(1_500);
+    expect(spread(tally(chosen.map(({ instance }) => instance.id)))).toBe(0);
+    expect(one.leases.select({ ctx: one.ctx, nowMs: one.now(), lasting: true })).toMatchObject({ how: "local" });
+  });
+});
+
 describe("a registry that does not answer", () => {
   it("delays requests by 500 ms once; all of them then go round by themselves", async () => {
     const one = isolate({ lease: () => never });

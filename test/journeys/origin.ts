@@ -104,6 +104,16 @@ const echo: Answer = async (request, response, id) => {
 
 const numberIn = (request: IncomingMessage): number => Number((request.url ?? "").split("/")[2]?.split("?")[0] ?? 0);
 
+/** What /events says to a client that left off at `lastEventId`. */
+export const oddEvents = (lastEventId: string): readonly Buffer[] => [
+  Buffer.from([0xef, 0xbb, 0xbf]),
+  Buffer.from(`: after ${lastEventId}\r\n\r\nid: 8\rda`),
+  Buffer.from("ta:no space\ndata\n\n\n\nevent: "),
+  Buffer.from([0xf0, 0x9f]),
+  Buffer.from([0x9a, 0xa6, 0x0a, 0x00, 0xff, 0xfe, 0x0a]),
+  Buffer.from(`data: ${"x".repeat(100_000)}\n\nretry: 10\nid: 9`),
+];
+
 const ANSWERS: { readonly [name: string]: Answer } = {
   hang: () => undefined,
   /** Whatever was sent, it was received before the line went dead. */
@@ -171,6 +181,14 @@ const ANSWERS: { readonly [name: string]: Answer } = {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     response.end();
+  },
+  /** Events as they may be, but seldom are, in pieces that end anywhere; then silence. */
+  events: async (request, response) => {
+    response.writeHead(200, { "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store" });
+    for (const piece of oddEvents(String(request.headers["last-event-id"]))) {
+      response.write(piece);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   },
   /** Answers after N ms. */
   slow: (request, response) =>

@@ -14,7 +14,6 @@ beforeAll(async () => {
       empty: { instances: [] },
       gone: { instances: [{ id: "gone", url: "http://127.0.0.1:1" }] },
       backends: { discover: "BACKEND_SERVICE" },
-      least: { strategy: "least-connections", instances: [{ id: "app", binding: "AUTH_APP" }] },
     },
     routes: [
       { id: "members", path: "/members/*", pool: "app", auth: "required" },
@@ -25,7 +24,6 @@ beforeAll(async () => {
       { id: "gone", path: "/gone/*", pool: "gone" },
       { id: "brief", path: "/brief/*", pool: "app", timeoutMs: 50 },
       { id: "brief-backends", path: "/brief-backends/*", pool: "backends", timeoutMs: 50 },
-      { id: "least", path: "/least/*", pool: "least" },
       { id: "app", path: "/app/*", pool: "app" },
     ],
   });
@@ -163,15 +161,6 @@ describe("500", () => {
     const answer = await send("/app/x", { headers, vars });
     expect(refusalOf(answer)).toMatchObject({ status: 500, code: "internal_error" });
     expect(answer.text).not.toMatch(/inner workings|at /);
-  });
-});
-
-describe("501", () => {
-  it.each(["/least/socket", "/members/socket"])("for a socket that would have to be relayed: %s", async (path) => {
-    const opened = await send("/api/super/sessions", { headers: asAdmin, body: { userId: "u1", username: "alice" } });
-    const Cookie = opened.headers.getSetCookie()[0]?.split(";")[0] ?? "";
-    const headers = { Cookie, Upgrade: "websocket", Connection: "Upgrade" };
-    expect(await refused(path, { headers })).toEqual([501, "relay_unavailable"]);
   });
 });
 

@@ -74,6 +74,11 @@ export class PoolAccount {
     return this.#roster.strategy === "round-robin" && isPrefetchDue(this.#earlierRequests(), this.ranges.held);
   }
 
+  /** Whether each choice is the registry's own: isolates see each other's late, which evens out by itself only where requests are short. */
+  isForRegistry(lasting = false): boolean {
+    return lasting && this.#roster.strategy === "least-connections";
+  }
+
   compose(pick: boolean, nowMs: number): LeaseCall {
     const { configVersion, deployedAt } = this.#roster;
     const avoid = this.slots.skipped(nowMs);

@@ -15,11 +15,12 @@ import { PoolPatience } from "./pool-patience.ts";
 import { PoolReports } from "./pool-reports.ts";
 import type { PoolSlot } from "./pool-slots.ts";
 
-/** `nowMs`: the isolate's clock, epoch ms. `tried`: instances this request has failed on already. */
+/** `nowMs`: the isolate's clock, epoch ms. `tried`: instances this request has failed on already. `lasting`: a relayed socket. */
 export type SelectScope = {
   readonly ctx: Lifetime;
   readonly nowMs: number;
   readonly tried?: readonly CompiledInstance[];
+  readonly lasting?: boolean;
 };
 
 /**
@@ -96,7 +97,7 @@ export class PoolLeases {
     if (barring.tried.length === 0) this.retries.earn(nowMs);
     if (slots.length === 1) return this.#chosen(0, "only", 0);
     this.#account.countRequest(nowMs, this.#line.renewAfterMs);
-    const selection = this.#fromLease(barring, nowMs);
+    const selection = this.#account.isForRegistry(scope.lasting) ? undefined : this.#fromLease(barring, nowMs);
     if (selection !== undefined) {
       if (this.#account.isPrefetchDue() && this.#line.mayAsk(nowMs)) this.#line.ask(scope.ctx);
       return selection;
@@ -152,7 +153,9 @@ export class PoolLeases {
         const landing = await this.#line.landing(flight, sinceMs);
         if (landing?.answered !== true) break;
         const nowMs = this.#time.read();
-        const selection = this.#granted(landing, nowMs) ?? this.#fromLease(this.#barringNow(scope, nowMs), nowMs);
+        const granted = this.#granted(landing, nowMs);
+        if (granted === undefined && account.isForRegistry(scope.lasting) && asks < ASKS_MAX - 1) continue;
+        const selection = granted ?? this.#fromLease(this.#barringNow(scope, nowMs), nowMs);
         if (selection !== undefined) return promise(selection);
       }
     } finally {

@@ -62,10 +62,10 @@ export class PoolSlots {
     return this.#slots.find(({ instance }) => instance.id === instanceId);
   }
 
-  /** Own requests under way, absolute and whole. */
+  /** Own requests under way or about to begin, absolute and whole. */
   inFlight(): [instanceId: string, requests: number][] {
-    return [...this.#slots, ...this.#retired].flatMap(({ instance, inFlight }) =>
-      inFlight > 0 ? [[instance.id, inFlight]] : [],
+    return [...this.#slots, ...this.#retired].flatMap(({ instance, inFlight, promised }) =>
+      inFlight + promised > 0 ? [[instance.id, inFlight + promised]] : [],
     );
   }
 

@@ -38,7 +38,11 @@ type Visitor = VisitorWith<Memory> & { readonly name: string };
 
 export const ANONYMOUS: Identity = { headers: { authenticated: "false" }, cookie: "", stale: false };
 
+export type LogLook = { readonly access: Access; readonly freshnessMs: number };
+
 const ENTRIES_MAX = 50_000;
+/** Asked for within the half minute after a change. */
+const CHANGES_REMEMBERED_MAX = 10_000;
 /** How long a request waits for a session of which nothing usable is known. */
 const FIRST_READ_WAIT_MS = 5_000;
 /** A session that changes while it is being read is read again so often, then asked for this request alone. */
@@ -47,7 +51,10 @@ const SHARED_READS_MAX = 2;
 export class SessionSnapshots {
   readonly #visitors = new SessionVisitors<Memory>();
   readonly #entries = new BoundedMap<SessionEntry>({ entriesMax: ENTRIES_MAX, onEvict: (entry) => entry.retire() });
-  readonly #log = new RevocationLog({ onChange: (name) => this.#void(name), onGap: () => this.#entries.clear() });
+  readonly #log = new RevocationLog({ onChange: (name) => this.#void(name), onGap: () => this.#voidAll() });
+  /** When a session was last named by the log, epoch ms. */
+  readonly #changedAt = new BoundedMap<number>({ entriesMax: CHANGES_REMEMBERED_MAX });
+  #allChangedAt = Number.NEGATIVE_INFINITY;
   #credit = FULL_CREDIT;
   #earnedAt = Number.POSITIVE_INFINITY;
 
@@ -116,8 +123,21 @@ export class SessionSnapshots {
     return visitor.memory;
   }
 
+  /** Whether the log, read anew where it is too old, has named the session since; also when it may have. False while it can't be read. */
+  async hasChangedSince(name: string, sinceMs: number, { access, freshnessMs }: LogLook): Promise<boolean> {
+    const read = await Promise.resolve(this.#log.current(access, freshnessMs)).catch(() => undefined);
+    if (read === undefined) return false;
+    return Math.max(this.#allChangedAt, this.#changedAt.get(name) ?? Number.NEGATIVE_INFINITY) >= sinceMs;
+  }
+
+  #voidAll(): void {
+    this.#allChangedAt = Date.now();
+    this.#entries.clear();
+  }
+
   /** A read of it that is out may have asked before the change: its answer goes to the retired entry, where nobody looks. */
   #void(name: string): void {
+    this.#changedAt.set(name, Date.now());
     this.#entries.get(name)?.retire();
     this.#entries.delete(name);
   }
@@ -127,6 +147,10 @@ const snapshots = new SessionSnapshots();
 
 /** SessionSnapshots.identify on what this isolate remembers. */
 export const identify = (input: IdentifyInput): Identity | Promise<Identity> => snapshots.identify(input);
+
+/** SessionSnapshots.hasChangedSince on this isolate's copy of the log. */
+export const hasChangedSince = (name: string, sinceMs: number, look: LogLook): Promise<boolean> =>
+  snapshots.hasChangedSince(name, sinceMs, look);
 
 const isGenuine = (visitor: VisitorWith<Memory>): visitor is Visitor => visitor.name !== undefined;
 

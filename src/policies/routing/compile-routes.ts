@@ -115,7 +115,6 @@ const isEmpty = (pool: CompiledPool, document: ConfigDocument): boolean =>
 /** A socket that is passed can't be cut: an authenticated route says `revocable: false` to accept that. */
 function checkWebSocket(route: RouteConfig, position: number, findings: Findings): void {
   const place = ["routes", position, "webSocket"];
-  if (route.webSocket === "relay") findings.problem(place, "relay is not available yet: such sockets could not be cut");
   if (route.webSocket === "pass" && isProtected(route) && route.revocable !== false) {
     findings.problem(place, `pass on a route with auth ${route.auth} needs "revocable": false`);
   }

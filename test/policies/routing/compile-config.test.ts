@@ -226,7 +226,6 @@ describe("a route", () => {
     [{ session: { authenticated: false, defaultApp: "search" } }, "routes[0].session"],
     [{ limits: ["general", "nope"] }, "routes[0].limits[1]"],
     [{ limits: ["general", "general"] }, "routes[0].limits[1]"],
-    [{ webSocket: "relay" }, "routes[0].webSocket"],
     [{ webSocket: "pass", auth: "required" }, "routes[0].webSocket"],
     [{ webSocket: "pass", auth: "admin", revocable: true }, "routes[0].webSocket"],
   ])("%j is refused", (route, path) => {
@@ -239,6 +238,8 @@ describe("a route", () => {
     { path: "/administrator" },
     { path: "/a/*", stripPrefix: true },
     { limits: ["general", "chat"] },
+    { webSocket: "relay" },
+    { webSocket: "relay", auth: "required" },
     { webSocket: "pass" },
     { webSocket: "pass", auth: "optional" },
     { webSocket: "pass", auth: "required", revocable: false },
