@@ -73,8 +73,15 @@ export class RelayedSocket {
       side.unheardBytes = 0;
       if (!isForRelay(data)) this.#pass(data, side, other);
     });
-    socket.addEventListener("close", ({ code, reason }) => this.#onClose(side, other, { code, reason }));
-    socket.addEventListener("error", () => this.#onClose(side, other, { code: LOST, reason: "" }));
+    socket.addEventListener("close", ({ code, reason, wasClean }) => {
+      // One that says 1006 in a Close frame of its own is still there, and waits for an answer.
+      if (!wasClean) side.isTold = true;
+      this.#onClose(side, other, { code, reason });
+    });
+    socket.addEventListener("error", () => {
+      side.isTold = true;
+      this.#onClose(side, other, { code: LOST, reason: "" });
+    });
   }
 
   #pass(frame: Frame, { said }: Side, other: Side): void {
@@ -112,7 +119,6 @@ export class RelayedSocket {
     this.#first ??= { by: side.name, code };
     const close = closeFor(code, reason);
     tell(other, close);
-    if (code === LOST) side.isTold = true;
     // A side that was told already has now answered, and one that is lost has nothing to wait for.
     if (side.isTold) this.#end();
     else this.#closing = setTimeout(() => this.#cut(close), CLOSE_MS_MAX);

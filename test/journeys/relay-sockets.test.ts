@@ -2,6 +2,7 @@
 // keep-alives, counting, and what happens to whoever does not read.
 
 import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import type { RegistryStatus } from "../../src/contracts/registry.ts";
@@ -196,6 +197,15 @@ describe("the end of a relayed socket", () => {
   it("by a client that vanishes is told to the instance as 1011", async () => {
     const { socket } = await openSocket(url());
     socket.terminate();
+    await seenByInstance().toEqual([[1011, ""]]);
+  });
+
+  it("by a Close frame that says 1006, which none may, is answered: its sender has not vanished", async () => {
+    const { socket, closed } = await openSocket(url());
+    const connection = Reflect.get(socket, "_socket") as Socket;
+    // FIN and opcode 8, masked with zeros, two bytes.
+    connection.write(Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xee]));
+    expect(await closed).toEqual([1011, ""]);
     await seenByInstance().toEqual([[1011, ""]]);
   });
 
