@@ -112,7 +112,7 @@ export class HealthMonitor extends DurableObject<Env> {
   /** Takes back what was reported, too. Should that fail, it lapses. */
   async #stop(): Promise<void> {
     const plan = this.#tables.findPlan();
-    this.#tables.clear();
+    this.#tables.forgetPlan();
     if (plan !== undefined) await this.#report([], plan.settings);
   }
 

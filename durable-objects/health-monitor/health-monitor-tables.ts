@@ -74,8 +74,9 @@ export class HealthMonitorTables {
     return this.#sql.exec<TransitionRow>("SELECT * FROM transitions ORDER BY id DESC").toArray().map(toTransition);
   }
 
-  clear(): void {
-    for (const table of ["plan", "probes", "transitions"]) this.#sql.exec(`DELETE FROM ${table}`);
+  /** What has been found stays for people to read. */
+  forgetPlan(): void {
+    for (const table of ["plan", "probes"]) this.#sql.exec(`DELETE FROM ${table}`);
   }
 }
 

@@ -6,7 +6,6 @@ import { reply } from "../http/reply.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
 import { callHealth, callRegistry } from "../objects.ts";
 import { type HealthEvent, listHealthEvents } from "../policies/health/health-history.ts";
-import type { CompiledPool } from "../policies/routing/compiled-config.ts";
 import { answerOf } from "./answer-of.ts";
 
 /**
@@ -15,18 +14,16 @@ import { answerOf } from "./answer-of.ts";
  */
 export const getHealthHistory = async (request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Response> => {
   const pool = (await currentConfig(env, ctx)).pools.get(request.params.pool ?? "");
-  return reply(request, pool === undefined ? refuse("unknown_pool") : await readHistory(env, pool));
+  return reply(request, pool === undefined ? refuse("unknown_pool") : await readHistory(env, pool.name));
 };
 
 type History = { readonly pool: string; readonly transitions: readonly HealthEvent[] };
 
-async function readHistory(env: Env, { name, health }: CompiledPool): Promise<Result<History>> {
+async function readHistory(env: Env, name: string): Promise<Result<History>> {
   const [ejections, transitions] = await Promise.all([
     answerOf("registry", name, () => callRegistry(env, name, (registry) => registry.ejections())),
-    // Nobody probes a pool without `health`.
-    health === undefined
-      ? []
-      : answerOf("health monitor", name, () => callHealth(env, name, (monitor) => monitor.transitions())),
+    // Also of a pool that is probed no more.
+    answerOf("health monitor", name, () => callHealth(env, name, (monitor) => monitor.transitions())),
   ]);
   if (ejections === undefined) return refuse("object_unavailable", "the pool's registry did not answer");
   if (transitions === undefined) return refuse("object_unavailable", "the pool's health monitor did not answer");

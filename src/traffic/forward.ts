@@ -3,7 +3,8 @@
 import { type Refusal, refuse } from "../contracts/refusals.ts";
 import { DeadlineExceeded } from "../deadline.ts";
 import { ApiKeyUnset } from "../instances/call-instance.ts";
-import { poolLeases, type Selection } from "../isolate/pools/pool-leases.ts";
+import { poolLeases } from "../isolate/pools/leased-pools.ts";
+import type { Selection } from "../isolate/pools/pool-leases.ts";
 import { log } from "../log.ts";
 import { tryWaitMs } from "../policies/forwarding/resend.ts";
 import type { CompiledPool, CompiledRoute } from "../policies/routing/compiled-config.ts";
@@ -37,7 +38,14 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
   /** What the client gets unless a later try does better. */
   let fallback: Forwarded | Refusal = noneToTry(route.pool);
   for (let beganAtMs = startedAtMs; ; beganAtMs = Date.now()) {
-    const selected = select(scope, { leases, tried: tries.tried, nowMs: beganAtMs, lasting }, trail);
+    const choice = {
+      leases,
+      tried: tries.tried,
+      nowMs: beganAtMs,
+      lasting,
+      forTrial: tries.hasMore && !parcel.upgrade,
+    };
+    const selected = select(scope, choice, trail);
     const selection = selected instanceof Promise ? await selected : selected;
     if (selection === undefined) return passOn(fallback, trail);
     const sentAtMs = selected instanceof Promise ? Date.now() : beganAtMs;

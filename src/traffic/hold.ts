@@ -20,6 +20,7 @@ export class Hold {
     this.selection = selection;
     this.sentAtMs = sentAtMs;
     leases.begin(selection);
+    leases.patience.sent(selection.slot, sentAtMs);
   }
 
   answered(answer: Answer): void {
@@ -48,6 +49,7 @@ export class Hold {
   readonly release = (ctx: Lifetime): void => {
     if (this.#released) return;
     this.#released = true;
+    this.#leases.patience.left(this.selection.slot, this.sentAtMs);
     this.#leases.end(this.selection, ctx);
   };
 

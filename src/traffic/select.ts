@@ -11,12 +11,14 @@ export type Choice = {
   readonly nowMs: number;
   /** Of a WebSocket that will be relayed. */
   readonly lasting: boolean;
+  /** Whether it would go on to another instance if this one kept silent. */
+  readonly forTrial: boolean;
 };
 
 /** At once while a lease lasts. Undefined when every instance has been tried or the pool has none. */
 export function select(scope: Scope, choice: Choice, trail: Trail): Selected | Promise<Selected> {
-  const { leases, tried, nowMs, lasting } = choice;
-  const selection = leases.select({ ctx: scope.ctx, nowMs, tried, lasting });
+  const { leases, tried, nowMs, lasting, forTrial } = choice;
+  const selection = leases.select({ ctx: scope.ctx, nowMs, tried, lasting, forTrial });
   return selection instanceof Promise ? selection.then((late) => note(late, trail)) : note(selection, trail);
 }
 

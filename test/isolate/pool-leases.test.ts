@@ -722,3 +722,53 @@ describe("another configuration", () => {
     expect(behind.outdated).not.toHaveBeenCalled();
   });
 });
+
+describe("an instance that owes one overdue answer", () => {
+  /** An isolate of which one request waits on `a`, unusually long, while `b` answers. */
+  async function doubting(pool: CompiledPool) {
+    const clock = { nowMs: 1_000_000 };
+    const one = isolate({ lease: registryOn(clock).lease, clock, pool });
+    let stuck = await one.choose();
+    while (stuck.instance.id !== "a") stuck = await one.choose();
+    const other = await one.choose([stuck.instance]);
+    one.leases.begin(stuck);
+    const sentAtMs = clock.nowMs;
+    one.leases.patience.sent(stuck.slot, sentAtMs);
+    const times = { sentAtMs, overdueAtMs: sentAtMs + 500, endsAtMs: sentAtMs + 15_000 };
+    one.leases.patience.wait(stuck.slot, { ...times, isTold: false, goOn: () => undefined });
+    clock.nowMs += 600;
+    one.answer(other, 200);
+    one.leases.overdue(stuck, one.ctx);
+    expect(stuck.slot.doubtful).toBe(true);
+    const send = (more: { forTrial?: boolean; tried?: readonly CompiledInstance[] }) => {
+      const selection = one.leases.select({ ctx: one.ctx, nowMs: clock.nowMs, ...more });
+      if (selection === undefined) throw new Error("nothing selected");
+      if (selection instanceof Promise) return "asks";
+      one.leases.begin(selection);
+      one.leases.patience.sent(selection.slot, clock.nowMs);
+      return selection.instance.id;
+    };
+    return { ...one, send, stuck };
+  }
+
+  it("is sent two more first that could go on elsewhere, at once, and then none", async () => {
+    const { send } = await doubting(leastConnections);
+    expect([send({ forTrial: true }), send({ forTrial: true })]).toEqual(["a", "a"]);
+    expect(send({ forTrial: true })).not.toBe("a");
+  });
+
+  it("is sent none that could not go on, nor one that has failed elsewhere already", async () => {
+    const { send, stuck } = await doubting(leastConnections);
+    expect(send({})).not.toBe("a");
+    const [tried] = leastConnections.instances.filter(({ id }) => id !== "a");
+    expect(send({ forTrial: true, tried: tried === undefined ? [] : [tried] })).not.toBe("a");
+    expect(send({ forTrial: true, tried: [stuck.instance] })).not.toBe("a");
+  });
+
+  it("has no more than its turn where instances take turns", async () => {
+    const { send, stuck } = await doubting(poolOf("api", IDS));
+    const served = Array.from({ length: 4 }, () => send({ forTrial: true }));
+    expect(served.filter((id) => id === "a").length).toBeLessThanOrEqual(1);
+    expect(stuck.slot.doubtful).toBe(true);
+  });
+});

@@ -116,6 +116,59 @@ describe("an instance that owes three overdue answers", () => {
   });
 });
 
+describe("an instance that owes one overdue answer", () => {
+  const NOBODY_BARRED = { tried: [], outAfterMs: 0 };
+  const open = () => {
+    const made = rig();
+    /** A request that begins on `a`. */
+    const send = () => made.patience.sent(made.slot("a"), made.clock.nowMs);
+    return { ...made, send, trial: () => made.patience.findTrial(NOBODY_BARRED) };
+  };
+  const doubtful = () => {
+    const made = open();
+    made.clock.nowMs += 1;
+    made.send();
+    made.overdue(1, { sentAtMs: made.clock.nowMs });
+    return made;
+  };
+
+  it("is to be tried until three wait for it, and again when one of them has left unanswered", () => {
+    const { trial, send, patience, slot, clock } = doubtful();
+    expect(trial()).toBe(0);
+    send();
+    expect(trial()).toBe(0);
+    send();
+    expect(trial()).toBe(-1);
+    patience.left(slot("a"), clock.nowMs);
+    expect(trial()).toBe(0);
+  });
+
+  it("is not, when it is barred, silent, or nobody doubts it", () => {
+    const { trial, patience, overdue } = doubtful();
+    expect(patience.findTrial({ ...NOBODY_BARRED, tried: [instanceOf("a")] })).toBe(-1);
+    expect(trial()).toBe(0);
+    overdue(2);
+    expect(trial()).toBe(-1);
+    const calm = open();
+    calm.send();
+    expect(calm.trial()).toBe(-1);
+  });
+
+  it("is in favour with the first answer, from which those that wait are counted anew", () => {
+    const { trial, send, answer, clock, overdue, patience, slot } = doubtful();
+    const firstAtMs = clock.nowMs;
+    send();
+    clock.nowMs += 10;
+    answer("a", { sentAtMs: firstAtMs });
+    expect([trial(), slot("a").unheard]).toEqual([-1, 0]);
+    patience.left(slot("a"), firstAtMs);
+    clock.nowMs += 1;
+    send();
+    overdue(1);
+    expect([trial(), slot("a").unheard]).toEqual([0, 1]);
+  });
+});
+
 describe("an instance that was found silent", () => {
   it("is given up also by requests sent before the last it answered, as soon as they are overdue", () => {
     const { clock, slow, overdue, answer, patience, slot } = rig();
@@ -151,6 +204,7 @@ describe("an instance that was found silent", () => {
     const { clock, slots, overdue, slot } = rig();
     overdue(3, { mayGoOn: false });
     const untilMs = slot("a").outUntilMs;
+    expect(untilMs).toBe(clock.nowMs + 1_000);
     for (let again = 0; again < 5; again++) {
       clock.nowMs = slot("a").outUntilMs + 1;
       overdue(1, { mayGoOn: false });
@@ -279,5 +333,39 @@ describe("an instance is in favour", () => {
     expect(slot("a").silentAtMs).toBe(0);
     overdue(1);
     expect(slot("a").silentAtMs).toBe(clock.nowMs);
+  });
+});
+
+describe("an instance that leads elsewhere under the same id", () => {
+  const moved = (id: string) => ({
+    ...instanceOf(id),
+    target: { kind: "url", base: "http://elsewhere.test" } as const,
+  });
+
+  it("begins anew, while what is under way at its old place is still counted", () => {
+    const { clock, slots, overdue, slot } = rig();
+    overdue(3, { mayGoOn: false });
+    const old = slot("a");
+    old.inFlight = 3;
+    slots.bind([moved("a"), ...["b", "c"].map(instanceOf)]);
+    expect([slots.skipped(clock.nowMs), slot("a").silentAtMs, slots.outcomes().map((one) => one.instanceId)]).toEqual([
+      [],
+      0,
+      ["b"],
+    ]);
+    slot("a").inFlight = 1;
+    expect(slots.inFlight()).toEqual([["a", 4]]);
+    old.inFlight = 0;
+    expect(slots.inFlight()).toEqual([["a", 1]]);
+  });
+
+  it("and back again before that has ended is where it was, as is one that stayed", () => {
+    const { clock, slots, overdue, slot } = rig();
+    overdue(3, { mayGoOn: false });
+    const [old, stayed] = [slot("a"), slot("b")];
+    old.inFlight = 3;
+    slots.bind([moved("a"), ...["b", "c"].map(instanceOf)]);
+    slots.bind(["a", "b", "c"].map(instanceOf));
+    expect([slot("a") === old, slot("b") === stayed, slots.skipped(clock.nowMs)]).toEqual([true, true, ["a"]]);
   });
 });

@@ -1,12 +1,10 @@
 // Picks an instance for each request from what a pool's registry has leased to this isolate: at once while that lasts, else after one
-// call shared by all who wait, else by itself. Counts what is under way. Called by the data plane.
+// call shared by all who wait, else by itself. Counts what is under way. Called by the data plane, which gets it from leased-pools.ts.
 
-import { callRegistry } from "../../objects.ts";
 import { type Barring, barringAt, scanAvailable } from "../../policies/balancing/instance-availability.ts";
 import { isSnapshotUsable, pickBySnapshot } from "../../policies/balancing/pick-by-snapshot.ts";
 import { RetryBudget } from "../../policies/forwarding/retry-budget.ts";
-import type { CompiledConfig, CompiledInstance, CompiledPool } from "../../policies/routing/compiled-config.ts";
-import { forgetConfig } from "../config-snapshot.ts";
+import type { CompiledInstance, CompiledPool } from "../../policies/routing/compiled-config.ts";
 import { LatestTime } from "../latest-time.ts";
 import type { Lifetime } from "../lifetime.ts";
 import { PoolAccount } from "./pool-account.ts";
@@ -15,12 +13,16 @@ import { PoolPatience } from "./pool-patience.ts";
 import { PoolReports } from "./pool-reports.ts";
 import type { PoolSlot } from "./pool-slots.ts";
 
-/** `nowMs`: the isolate's clock, epoch ms. `tried`: instances this request has failed on already. `lasting`: a relayed socket. */
+/**
+ * `nowMs`: the isolate's clock, epoch ms. `tried`: instances this request has failed on already. `lasting`: a relayed socket. `forTrial`:
+ * it would go on elsewhere if its instance kept silent.
+ */
 export type SelectScope = {
   readonly ctx: Lifetime;
   readonly nowMs: number;
   readonly tried?: readonly CompiledInstance[];
   readonly lasting?: boolean;
+  readonly forTrial?: boolean;
 };
 
 /**
@@ -97,6 +99,8 @@ export class PoolLeases {
     if (barring.tried.length === 0) this.retries.earn(nowMs);
     if (slots.length === 1) return this.#chosen(0, "only", 0);
     this.#account.countRequest(nowMs, this.#line.renewAfterMs);
+    const trial = this.#onTrial(scope, barring);
+    if (trial !== undefined) return trial;
     const selection = this.#account.isForRegistry(scope.lasting) ? undefined : this.#fromLease(barring, nowMs);
     if (selection !== undefined) {
       if (this.#account.isPrefetchDue() && this.#line.mayAsk(nowMs)) this.#line.ask(scope.ctx);
@@ -142,6 +146,16 @@ export class PoolLeases {
     account.hear(reply, call, askedAtMs);
     this.retries.share(reply.isolates, account.triesMax);
     this.patience.hearOut();
+  }
+
+  /**
+   * By least-connections hardly a request comes to an instance that owes an answer, and nobody would ever know why. So it gets some first
+   * that can go on elsewhere. In turn, it gets its share anyway.
+   */
+  #onTrial({ forTrial }: SelectScope, barring: Barring): Selection | undefined {
+    if (forTrial !== true || barring.tried.length > 0 || this.#account.roster.strategy === "round-robin")
+      return undefined;
+    return this.#chosen(this.patience.findTrial(barring), "local", 0);
   }
 
   async #afterAsking(scope: SelectScope, sinceMs: number): Promise<Selection | undefined> {
@@ -222,26 +236,3 @@ const promise = (selection: Selection): Selection => {
   selection.slot.promised++;
   return selection;
 };
-
-const leasesByPool = new Map<string, PoolLeases>();
-/** More than any configuration has; beyond it, pools no longer configured are forgotten. */
-const POOLS_KEPT_MAX = 1_000;
-
-/** This isolate's leases on a pool, as configured now. `deployedAt`: epoch ms, orders rosters of one configuration version. */
-export function poolLeases(env: Env, config: CompiledConfig, pool: CompiledPool, deployedAt: number): PoolLeases {
-  const leases = leasesByPool.get(pool.name) ?? openLeases(env, config, pool.name);
-  leases.bind(pool, config.version, deployedAt);
-  return leases;
-}
-
-/** Each gets an id of its own, for the registry orders calls by it and these count theirs from 1. */
-function openLeases(env: Env, config: CompiledConfig, pool: string): PoolLeases {
-  if (leasesByPool.size >= POOLS_KEPT_MAX) {
-    for (const name of leasesByPool.keys()) if (!config.pools.has(name)) leasesByPool.delete(name);
-  }
-  const lease: Lease = (call) => callRegistry(env, pool, (registry) => registry.lease(call));
-  const isolateId = crypto.randomUUID();
-  const leases = new PoolLeases({ lease, isolateId, onOutdated: forgetConfig, clock: () => Date.now() });
-  leasesByPool.set(pool, leases);
-  return leases;
-}

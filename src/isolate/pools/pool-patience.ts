@@ -1,9 +1,9 @@
 // What tries tell of a pool's instances, and how long they are waited for: which are passed over after failures, and which have fallen
 // silent, so that whoever waits for them goes on elsewhere. Decides by policies only. PoolLeases owns it; tries report through a Hold.
 
-import { afterFailure, whileTried } from "../../policies/balancing/instance-availability.ts";
+import { afterFailure, type Barring, isBarred, whileTried } from "../../policies/balancing/instance-availability.ts";
 import type { RetryBudget } from "../../policies/forwarding/retry-budget.ts";
-import { fateOf, judgeSilence, type Silence } from "../../policies/health/silence.ts";
+import { fateOf, judgeSilence, type Silence, wantsTrial } from "../../policies/health/silence.ts";
 import type { PoolSlot, PoolSlots, SlowTry } from "./pool-slots.ts";
 
 /** One try on one instance. Epoch ms. */
@@ -24,14 +24,34 @@ const CROWD_MS = 50;
 
 export class PoolPatience {
   readonly #options: PatienceOptions;
+  /** Whether any instance may be doubtful, so that else no request need look for one. */
+  #isInDoubt = false;
 
   constructor(options: PatienceOptions) {
     this.#options = options;
   }
 
+  sent(slot: PoolSlot, sentAtMs: number): void {
+    if (sentAtMs > slot.heardAtMs) slot.unheard++;
+  }
+
+  /** What was sent then is under way no more, answered or not. */
+  left(slot: PoolSlot, sentAtMs: number): void {
+    if (sentAtMs > slot.heardAtMs && slot.unheard > 0) slot.unheard--;
+  }
+
+  /** Index of an instance that a request is to be tried on to find out whether it has fallen silent; -1 where there is none. */
+  findTrial(barring: Barring): number {
+    if (!this.#isInDoubt) return -1;
+    const { all } = this.#options.slots;
+    this.#isInDoubt = all.some(({ doubtful }) => doubtful);
+    return all.findIndex((slot) => wantsTrial(slot) && !isBarred(slot, barring));
+  }
+
   /** A 5xx is an answer: it goes to the client, and counts against the instance's health. `nowMs`: when it came. */
   answered(slot: PoolSlot, { sentAtMs, slow }: Sent, { status, nowMs }: Answer): void {
     slot.heardAtMs = nowMs;
+    slot.unheard = 0;
     if (sentAtMs > slot.provenAtMs) slot.provenAtMs = sentAtMs;
     slot.failures = 0;
     slot.outUntilMs = 0;
@@ -84,9 +104,13 @@ export class PoolPatience {
     const isKnown = slot.silentAtMs > 0 || slot.ejectedUntilMs > nowMs;
     const silence = judgeSilence(slot, { instances: this.#options.slots.all, isKnown, nowMs });
     slot.doubtful = silence !== "alive";
+    this.#isInDoubt ||= slot.doubtful;
     if (silence === "silent") {
       // What is sent to it from time to time, and not answered either, is no further failure.
-      if (slot.silentAtMs === 0) this.#passOver(slot, nowMs);
+      if (slot.silentAtMs === 0) {
+        this.#passOver(slot, nowMs);
+        slot.outUntilMs = whileTried(slot, nowMs);
+      }
       slot.silentAtMs = nowMs;
     }
     for (const slow of slot.waiting) this.#decide(slot, slow, { silence, nowMs });

@@ -1,11 +1,12 @@
 // What an isolate knows of each instance of a pool: its own requests under way, the others' as last heard, recent failures.
-// Slots outlive a change of the roster by instance id, so a request ends on the slot it began on.
+// Slots outlive a change of the roster while their instance leads to the same place, and a request ends on the slot it began on.
 // PoolAccount keeps them, PoolLeases chooses among them and counts on them.
 
 import type { Outcome } from "../../contracts/registry.ts";
+import { describeTarget } from "../../policies/balancing/describe-instance.ts";
 import { hotThreshold, type SnapshotLoad } from "../../policies/balancing/pick-by-snapshot.ts";
 import { OutcomeCount } from "../../policies/health/outcomes.ts";
-import type { Listening, Waiting } from "../../policies/health/silence.ts";
+import type { Doubt, Listening, Waiting } from "../../policies/health/silence.ts";
 import type { CompiledInstance } from "../../policies/routing/compiled-config.ts";
 
 /** A try that has waited for a while. */
@@ -20,6 +21,7 @@ export type SlowTry = Waiting & {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export type PoolSlot = Mutable<SnapshotLoad> &
+  Mutable<Doubt> &
   Mutable<Omit<Listening, "waiting">> & {
     readonly outcomes: OutcomeCount;
     readonly waiting: Set<SlowTry>;
@@ -34,12 +36,13 @@ const NOTHING_KNOWN = {
   silentAtMs: 0,
   judgedAtMs: NEVER,
   doubtful: false,
+  unheard: 0,
   outUntilMs: 0,
 };
 
 export class PoolSlots {
   #slots: readonly PoolSlot[] = [];
-  /** Of instances no longer in the pool, while requests on them are under way. */
+  /** Of instances no longer in the pool, or no longer there, while requests on them are under way. */
   #retired: readonly PoolSlot[] = [];
 
   /** In the roster's order. */
@@ -48,11 +51,12 @@ export class PoolSlots {
   }
 
   bind(instances: readonly CompiledInstance[]): void {
-    const known = new Map([...this.#retired, ...this.#slots].map((slot) => [slot.instance.id, slot]));
+    const known = new Map([...this.#retired, ...this.#slots].map((slot) => [placeOf(slot.instance), slot]));
     this.#slots = instances.map((instance) => {
-      const slot = known.get(instance.id) ?? openSlot(instance);
+      const place = placeOf(instance);
+      const slot = known.get(place) ?? openSlot(instance);
       slot.instance = instance;
-      known.delete(instance.id);
+      known.delete(place);
       return slot;
     });
     this.#retired = [...known.values()].filter(({ inFlight }) => inFlight > 0);
@@ -64,9 +68,12 @@ export class PoolSlots {
 
   /** Own requests under way or about to begin, absolute and whole. */
   inFlight(): [instanceId: string, requests: number][] {
-    return [...this.#slots, ...this.#retired].flatMap(({ instance, inFlight, promised }) =>
-      inFlight + promised > 0 ? [[instance.id, inFlight + promised]] : [],
-    );
+    const requestsOf = new Map<string, number>();
+    for (const { instance, inFlight, promised } of [...this.#slots, ...this.#retired]) {
+      const requests = inFlight + promised;
+      if (requests > 0) requestsOf.set(instance.id, (requestsOf.get(instance.id) ?? 0) + requests);
+    }
+    return [...requestsOf];
   }
 
   isBusy(): boolean {
@@ -136,6 +143,9 @@ export class PoolSlots {
     );
   }
 }
+
+/** An instance that leads elsewhere begins anew, whatever befell the one that had its id. */
+const placeOf = ({ id, target }: CompiledInstance): string => `${id} ${describeTarget(target)}`;
 
 const openSlot = (instance: CompiledInstance): PoolSlot => ({
   instance,

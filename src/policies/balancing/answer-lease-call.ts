@@ -54,7 +54,7 @@ function judgeRoster(
   if (roster === undefined || compareRosterKeys(roster, rosterKey) !== 0) return { kind: "roster_wanted" };
   const isMoved = current === undefined || !isSameOrder(roster, current);
   if (isMoved) voidPositions(books.ledger);
-  keepOnly(books.ejections, roster.instances, nowMs);
+  keepOnly(books.ejections, { before: current?.instances ?? [], now: roster.instances }, nowMs);
   books.roster = { ...roster, version: (current?.version ?? 0) + Number(isMoved) };
   return books.roster;
 }

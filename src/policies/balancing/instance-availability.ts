@@ -2,8 +2,9 @@
 
 import type { CompiledInstance } from "../routing/compiled-config.ts";
 
-const OUT_MS_MIN = 1_000;
+const OUT_MS_MIN = 500;
 const OUT_MS_MAX = 30_000;
+const TRIED_MS = 1_000;
 
 export type Availability = {
   readonly instance: CompiledInstance;
@@ -49,12 +50,12 @@ export function scanAvailable(instances: readonly Availability[], start: number,
   return -1;
 }
 
-/** What a failure at `nowMs` does: out at once for 1 s, doubling with each further one up to 30 s. Requests that fail together count once. */
+/** What a failure at `nowMs` does: out at once for 0.5 s, doubling with each further one up to 30 s. Requests that fail together count once. */
 export function afterFailure({ failures, outUntilMs }: Pick<Availability, "failures" | "outUntilMs">, nowMs: number) {
   if (outUntilMs > nowMs) return { failures, outUntilMs };
   return { failures: failures + 1, outUntilMs: nowMs + Math.min(OUT_MS_MAX, OUT_MS_MIN * 2 ** Math.min(failures, 10)) };
 }
 
-/** Until when an instance that was silent and is sent a request again gets no other: epoch ms. Its answer ends that early. */
+/** Until when an instance that is silent, or was and is sent a request again, gets no other: epoch ms. Its answer ends that early. */
 export const whileTried = ({ outUntilMs }: Pick<Availability, "outUntilMs">, nowMs: number): number =>
-  Math.max(outUntilMs, nowMs + OUT_MS_MIN);
+  Math.max(outUntilMs, nowMs + TRIED_MS);

@@ -3,7 +3,9 @@
 
 const RETRIES_PER_REQUEST = 0.2;
 const RETRIES_PER_SECOND = 3;
-/** What a quiet time saves up and what it begins with: 15 in the whole fleet, or 3 per isolate where there are more than five. */
+/** What a quiet time saves up, and what it begins with: an equal part of 60 for each isolate, 3 at least. */
+const SAVED_MAX_FLEET = 60;
+/** What a pool may lose at one time on its one isolate; more than any request needs (R28). */
 const SAVED_MAX = 15;
 const SAVED_MAX_LEAST = 3;
 /** A busy pool saves up the fifth of so long: an instance that dies fails many requests at one time. */
@@ -21,7 +23,8 @@ export class RetryBudget {
   /** `isolates` share the pool; one request alone may try `triesMax` times (R28). */
   share(isolates: number, triesMax: number): void {
     this.#isolates = Math.max(1, isolates);
-    this.#quietMax = Math.max(SAVED_MAX_LEAST, triesMax - 1, SAVED_MAX / this.#isolates);
+    const share = SAVED_MAX_FLEET / this.#isolates;
+    this.#quietMax = Math.min(SAVED_MAX, Math.max(SAVED_MAX_LEAST, triesMax - 1, share));
     this.#save(0);
   }
 

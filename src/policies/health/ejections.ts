@@ -1,7 +1,7 @@
 // Which instances of a pool are out because requests fail on them, for the whole fleet at one time (outlier ejection, as in Envoy).
 // Plain data, changed in place; the clock comes in.
 
-import type { Ejection, Outcome } from "../../contracts/registry.ts";
+import type { Ejection, Outcome, RosterInstance } from "../../contracts/registry.ts";
 import { placesOf } from "./outcomes.ts";
 
 /** Answers of 5xx and throws in a row, wherever in the fleet. */
@@ -63,13 +63,20 @@ export const outNow = (
     return forMs > 0 ? [[id, forMs]] : [];
   });
 
-/** Instances the pool no longer has are out no longer, should they come back; what is long over is forgotten. */
+type Place = Pick<RosterInstance, "id" | "target">;
+
+/**
+ * When `now` takes the place of `before`: instances the pool no longer has are out no longer, should they come back, nor are those that
+ * lead elsewhere under the same id. What is long over is forgotten.
+ */
 export function keepOnly(
   { failures, latest, unsaved }: EjectionBook,
-  instances: readonly { readonly id: string }[],
+  { before, now }: { readonly before: readonly Place[]; readonly now: readonly Place[] },
   nowMs: number,
 ): void {
-  const ids = new Set(instances.map(({ id }) => id));
+  const targets = new Map(before.map(({ id, target }) => [id, target]));
+  const kept = now.filter(({ id, target }) => (targets.get(id) ?? target) === target);
+  const ids = new Set(kept.map(({ id }) => id));
   for (const id of failures.keys()) if (!ids.has(id)) failures.delete(id);
   for (const [id, ejection] of latest) {
     if (ids.has(id)) continue;

@@ -42,6 +42,17 @@ type SilenceFacts = {
   readonly nowMs: number;
 };
 
+/** What is known of an instance that may want trials. */
+export type Doubt = Pick<Listening, "silentAtMs"> & {
+  readonly doubtful: boolean;
+  /** Requests under way on it that nothing has come back since. */
+  readonly unheard: number;
+};
+
+/** Whether it takes one more request to tell: the instance is doubtful, and those that wait could not show it silent if all became overdue. */
+export const wantsTrial = ({ doubtful, silentAtMs, unheard }: Doubt): boolean =>
+  doubtful && silentAtMs === 0 && unheard < OVERDUE_MIN;
+
 export function judgeSilence(suspect: Listening, { instances, isKnown, nowMs }: SilenceFacts): Silence {
   const sentAtMs = [...suspect.waiting]
     .filter((one) => isUnheard(one, suspect) && one.overdueAtMs <= nowMs)

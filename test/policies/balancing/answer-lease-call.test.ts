@@ -345,3 +345,22 @@ describe("a pick", () => {
     expect(books.fleet.totals.size).toBe(0);
   });
 });
+
+describe("an instance that is out for the whole fleet", () => {
+  const outcomes = [{ instanceId: "a", answered: 0, failed: 5, failedLast: 5 }];
+  const adopt = (books: RegistryBooks, target: string) => {
+    const [a, ...others] = roster.instances;
+    const instances = [{ id: "a", weight: 1, ...a, target }, ...others];
+    const next = { ...roster, configVersion: 2, instances };
+    return answerLeaseCall(books, callUnder(next, { isolateId: "x", callId: 100, roster: next }), 10);
+  };
+
+  it("is in again once its address is changed under the same id, and stays out when something else is", () => {
+    const stays = open();
+    expect(stays.ask("x", { outcomes }, 5).out).toEqual([["a", 30_000]]);
+    expect(adopt(stays.books, "binding:a")).toMatchObject({ out: [["a", 29_995]] });
+    const moves = open();
+    moves.ask("x", { outcomes }, 5);
+    expect(adopt(moves.books, "binding:elsewhere")).toMatchObject({ kind: "leased", out: [] });
+  });
+});

@@ -19,20 +19,20 @@ const available = (id: string, outUntilMs = 0, ejectedUntilMs = 0) => ({
 });
 
 describe("afterFailure", () => {
-  it("puts an instance out for 1 s, then twice as long each time up to 30 s", () => {
+  it("puts an instance out for 0.5 s, then twice as long each time up to 30 s", () => {
     let state = { failures: 0, outUntilMs: 0 };
-    const outFor = Array.from({ length: 7 }, () => {
+    const outFor = Array.from({ length: 8 }, () => {
       const nowMs = state.outUntilMs + 1;
       state = afterFailure(state, nowMs);
       return state.outUntilMs - nowMs;
     });
-    expect(outFor).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+    expect(outFor).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
   });
 
   it("counts requests that fail together once", () => {
     const first = afterFailure({ failures: 0, outUntilMs: 0 }, 100);
-    expect(afterFailure(first, 1_099)).toEqual(first);
-    expect(afterFailure(first, 1_100)).toEqual({ failures: 2, outUntilMs: 3_100 });
+    expect(afterFailure(first, 599)).toEqual(first);
+    expect(afterFailure(first, 600)).toEqual({ failures: 2, outUntilMs: 1_600 });
   });
 });
 

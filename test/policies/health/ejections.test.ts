@@ -41,6 +41,8 @@ function open(ids: readonly string[] = ["a", "b"], stored: Parameters<typeof ope
   return pool;
 }
 
+const placesOf = (...ids: string[]) => ids.map((id) => ({ id, target: `http://${id}.test` }));
+
 /** Puts "a" out once and returns for how long. */
 function putOut(pool: ReturnType<typeof open>): number {
   pool.hear(failing(FAILURES_IN_A_ROW));
@@ -188,9 +190,29 @@ describe("the books", () => {
   it("forget who left the pool, and nobody else", () => {
     const pool = open(["a", "b", "c", "d"]);
     pool.hear(failing(5, "a"), failing(4, "b"), failing(4, "c"));
-    keepOnly(pool.book, [{ id: "b" }], pool.nowMs);
+    keepOnly(pool.book, { before: placesOf("a", "b", "c", "d"), now: placesOf("b") }, pool.nowMs);
     expect(pool.out()).toEqual([]);
     pool.hear(failing(1, "b"), failing(1, "c"));
     expect(pool.outIds()).toEqual(["b"]);
+  });
+
+  it("begin anew for who leads elsewhere under the same id, and for nobody else", () => {
+    const pool = open(["a", "b", "c", "d"]);
+    pool.hear(failing(5, "a"), failing(5, "b"), failing(4, "c"), failing(4, "d"));
+    pool.book.unsaved.splice(0);
+    const [before, [, b, , d]] = [placesOf("a", "b", "c", "d"), placesOf("a", "b", "c", "d")];
+    const moved = (id: string) => ({ id, target: "http://elsewhere.test" });
+    keepOnly(pool.book, { before, now: [moved("a"), b, moved("c"), d].flatMap((one) => one ?? []) }, pool.nowMs);
+    expect(pool.outIds()).toEqual(["b"]);
+    expect(pool.book.unsaved).toMatchObject([{ instanceId: "a", untilMs: pool.nowMs }]);
+    pool.hear(failing(1, "c"), failing(1, "d"));
+    expect(pool.outIds()).toEqual(["b", "d"]);
+  });
+
+  it("keep who is out when the roster is not known that was in force before", () => {
+    const pool = open();
+    putOut(pool);
+    keepOnly(pool.book, { before: [], now: placesOf("a", "b") }, pool.nowMs);
+    expect(pool.outIds()).toEqual(["a"]);
   });
 });

@@ -1,7 +1,14 @@
 // When an instance is taken for dead: several requests wait for it longer than is usual, nothing has come back, and the others answer.
 
 import { describe, expect, it } from "vitest";
-import { type Fate, fateOf, judgeSilence, type Listening, type Silence } from "../../../src/policies/health/silence.ts";
+import {
+  type Fate,
+  fateOf,
+  judgeSilence,
+  type Listening,
+  type Silence,
+  wantsTrial,
+} from "../../../src/policies/health/silence.ts";
 
 const T = 500;
 const NOW = 10_000;
@@ -116,5 +123,18 @@ describe("fateOf", () => {
     ["one that is overdue where others have fallen silent since, too", LATE, "alive", 9_400, "goes-on"],
   ])("%s", (_, waits, silence, silentAtMs, expected) => {
     expect(fateOf(waits, instance({ silentAtMs }), { silence, nowMs: NOW })).toBe(expected);
+  });
+});
+
+describe("wantsTrial", () => {
+  it.each([
+    ["doubtful", 1, true],
+    ["doubtful", 2, true],
+    ["doubtful", 3, false],
+    ["in favour", 2, false],
+    ["silent already", 2, false],
+  ])("one that is %s and has let nothing come back to %i: %s", (what, unheard, expected) => {
+    const silentAtMs = what === "silent already" ? NOW : 0;
+    expect(wantsTrial({ doubtful: what !== "in favour", silentAtMs, unheard })).toBe(expected);
   });
 });
