@@ -173,9 +173,10 @@ describe("GET /api/super/health/{pool}/history", () => {
     expect(answer.text).not.toContain("transitions");
   });
 
-  it("asks no monitor about a pool that nobody probes", async () => {
-    const answer = await history("pair", { HEALTH: downObject() });
+  it("asks the monitor also about a pool that is probed no more, and is empty where it never was", async () => {
+    const answer = await history("pair", {});
     expect([answer.status, jsonOf(answer)]).toEqual([200, { pool: "pair", transitions: [] }]);
+    expect((await history("pair", { HEALTH: downObject() })).status).toBe(503);
   });
 
   it("is 404 unknown_pool for a pool that is not, and 401 for who is no operator", async () => {
