@@ -11,6 +11,8 @@ export type Watched = {
   heard: boolean;
   /** Called in its stead, once, when it never heard. */
   readonly lost: (ctx: Lifetime) => void;
+  /** Where SlowWatch keeps it. */
+  place: number;
 };
 
 /** How late a request is at most when it is found to be slow. */
@@ -19,13 +21,14 @@ export const SLOW_AFTER_MS = 100;
 const TICK_LOST_MS = 1_000;
 
 export class SlowWatch {
-  readonly #watched = new Set<Watched>();
+  /** Since the last tick, by place. No Set: its outgrown tables refer to the next, and keep whole requests until a full collection. */
+  #watched: (Watched | undefined)[] = [];
   #called: readonly Watched[] = [];
   #tickingSinceMs = Number.NEGATIVE_INFINITY;
 
   /** From the next tick on, within 100 ms, `watched` counts as slow. */
   enter(watched: Watched, ctx: Lifetime, nowMs: number): void {
-    this.#watched.add(watched);
+    watched.place = this.#watched.push(watched) - 1;
     if (nowMs >= this.#tickingSinceMs && nowMs - this.#tickingSinceMs <= TICK_LOST_MS) return;
     this.#tickingSinceMs = nowMs;
     ctx.waitUntil(this.#tick(ctx));
@@ -34,15 +37,15 @@ export class SlowWatch {
   /** Before the next tick, at no cost; later, it must have been heard. */
   leave(watched: Watched): void {
     watched.heard = true;
-    this.#watched.delete(watched);
+    if (this.#watched[watched.place] === watched) this.#watched[watched.place] = undefined;
   }
 
   async #tick(ctx: Lifetime): Promise<void> {
     await scheduler.wait(SLOW_AFTER_MS);
     this.#tickingSinceMs = Number.NEGATIVE_INFINITY;
     for (const watched of this.#called) if (!watched.heard) watched.lost(ctx);
-    this.#called = [...this.#watched];
-    this.#watched.clear();
+    this.#called = this.#watched.filter((watched) => watched !== undefined);
+    this.#watched = [];
     for (const watched of this.#called) watched.wake();
   }
 }

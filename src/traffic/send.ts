@@ -29,24 +29,18 @@ export type Try = {
  * after its request.
  */
 export async function send(attempt: Try): Promise<Response> {
-  const { parcel, hold, waitMs } = attempt;
-  const { ctx } = attempt.scope;
+  const { parcel, hold, waitMs, scope } = attempt;
   const aborter = parcel.broken !== undefined || isBrisk(attempt) ? undefined : new AbortController();
+  // One promise for the answer, the first 100 ms and a broken upload: a race would cost every request several.
+  const { promise: early, resolve, reject } = Promise.withResolvers<Response | undefined>();
+  const watched: Watched = { wake: () => resolve(undefined), heard: false, lost: hold.release, place: -1 };
   const delivered = deliver(attempt, aborter?.signal);
-  const { promise: slow, resolve: wake } = Promise.withResolvers<void>();
-  const watched: Watched = { wake, heard: false, lost: hold.release };
-  let endWait = nothing;
-  const waitLong = (reject: (error: Error) => void): void => {
-    if (watched.heard) return;
-    watched.heard = true;
-    endWait = outwait({ ...attempt, ctx, overdueAfterMs: overdueAfterMs(attempt) }, reject);
-  };
-  const late = slow.then(() => new Promise<never>((_, reject) => waitLong(reject)));
-  if (waitMs < SLOW_AFTER_MS) wake();
-  else slowWatch.enter(watched, ctx, hold.sentAtMs);
+  delivered.then(resolve, reject);
+  parcel.broken?.catch(reject);
+  if (waitMs < SLOW_AFTER_MS) watched.wake();
+  else slowWatch.enter(watched, scope.ctx, hold.sentAtMs);
   try {
-    const racers = parcel.broken === undefined ? [delivered, late] : [delivered, late, parcel.broken];
-    const response = assertSendable(await Promise.race(racers));
+    const response = assertSendable((await early) ?? (await awaitLong(attempt, delivered, watched)));
     hear(attempt, response);
     return response;
   } catch (error) {
@@ -54,11 +48,21 @@ export async function send(attempt: Try): Promise<Response> {
     throw error;
   } finally {
     slowWatch.leave(watched);
-    endWait();
   }
 }
 
-const nothing = (): void => undefined;
+/** What takes longer is waited for with a timer of its own. */
+async function awaitLong(attempt: Try, delivered: Promise<Response>, watched: Watched): Promise<Response> {
+  const { parcel, scope } = attempt;
+  watched.heard = true;
+  const { promise: over, reject } = Promise.withResolvers<never>();
+  const endWait = outwait({ ...attempt, ctx: scope.ctx, overdueAfterMs: overdueAfterMs(attempt) }, reject);
+  try {
+    return await Promise.race(parcel.broken === undefined ? [delivered, over] : [delivered, over, parcel.broken]);
+  } finally {
+    endWait();
+  }
+}
 
 /** Nothing foretells that the try will be given up. A signal costs a request a tenth of its time, so that these do without. */
 function isBrisk({ isFirst, hold }: Try): boolean {

@@ -17,6 +17,7 @@ const request = (hears: boolean) => {
   const seen = { woken: 0, lost: 0 };
   const watched: Watched = {
     heard: false,
+    place: -1,
     wake: () => {
       seen.woken++;
       if (hears) watched.heard = true;
