@@ -5,8 +5,9 @@ import { type GroupName, LIMIT } from "./contenders.ts";
 import type { CostRow } from "./count-costs.ts";
 import type { Machine } from "./machine.ts";
 import type { FaultRow } from "./measure-faults.ts";
+import type { SocketRow } from "./measure-sockets.ts";
 import type { Row, Sample } from "./play-rounds.ts";
-import { type Spread, spreadOf } from "./statistics.ts";
+import { pairedRatios, type Spread, spreadOf } from "./statistics.ts";
 import { cpuRatio, type Findings, findRow, type Matching, rateRatio, type Verdict } from "./targets.ts";
 
 /** Everything a run says at its end. */
@@ -16,6 +17,7 @@ export const reportLines = (findings: Findings, verdicts: readonly Verdict[]): r
   ...costLines(findings.costs),
   ...matchingLines(findings.matching),
   ...faultLines(findings.faults),
+  ...socketLines(findings.sockets),
   ...verdictLines(verdicts),
 ];
 
@@ -153,6 +155,23 @@ function faultLines(faults: readonly FaultRow[]): readonly string[] {
         fixed(p99Ms, 1),
         fixed(noticedMs, 0),
       ]),
+    ]),
+  ];
+}
+
+function socketLines(sockets: readonly SocketRow[]): readonly string[] {
+  const passed = sockets.find(({ way }) => way === "pass")?.echoesPerSecond ?? [];
+  if (passed.length === 0) return [];
+  return [
+    "",
+    "16 WebSockets to one echoing origin, 4 messages of 64 bytes on their way in each",
+    table([
+      ["way", "echoes/s", "min–max", "÷ pass", "min–max"],
+      ...sockets.map(({ way, echoesPerSecond }) => {
+        const [rate, ratio] = [spreadOf(echoesPerSecond), spreadOf(pairedRatios(echoesPerSecond, passed))];
+        const rates = [whole(rate.median), `${whole(rate.min)}–${whole(rate.max)}`];
+        return [way, ...rates, fixed(ratio.median, 2), `${fixed(ratio.min, 2)}–${fixed(ratio.max, 2)}`];
+      }),
     ]),
   ];
 }

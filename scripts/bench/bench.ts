@@ -20,12 +20,13 @@ import { launchOrigins, launchStage } from "./launch-stage.ts";
 import { describeMachine, readCpuTimes, stolenShare } from "./machine.ts";
 import { measureFaults } from "./measure-faults.ts";
 import { measureMatching } from "./measure-matching.ts";
+import { measureSockets } from "./measure-sockets.ts";
 import { playRounds } from "./play-rounds.ts";
 import { type Findings, judgeFindings } from "./targets.ts";
 import { warmUp } from "./warm-up.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
-const SECTIONS = ["latency", "counters", "match", "faults"] as const;
+const SECTIONS = ["latency", "counters", "match", "faults", "sockets"] as const;
 /** Whatever hangs, the bench doesn't. */
 const DEADLINE_MS = 5_400_000;
 
@@ -69,14 +70,16 @@ async function measureAll(options: BenchOptions, { folder, generator, ending }: 
     ? await countCosts({ ...shared, origins: origins.urls }, ending)
     : { costs: [], sessions: [] };
   const faults = runs(options, "faults") ? await measureFaults(shared, ending) : [];
-  if (!runsGroups(options)) return { findings: { rows: [], latencies: [], costs, matching, faults }, notes: [] };
+  const sockets = runs(options, "sockets") ? await measureSockets(shared, ending) : [];
+  const found = { costs, matching, faults, sockets };
+  if (!runsGroups(options)) return { findings: { rows: [], latencies: [], ...found }, notes: [] };
   const { stage, headers, absent } = await launchStage({ ...shared, origins, opened }, ending);
   const groups = selectGroups(groupsOf(stage), options.only);
   await warmUp(groups, { stage, generator, print });
   const rows = await playRounds({ groups, ...shared });
   const latencies = runs(options, "latency") ? await measureAddedLatency({ groups, rows, ...shared }) : [];
   const notes = [fairness(headers), ...absent.map((why) => `absent         ${why}`)];
-  return { findings: { rows, latencies, costs, matching, faults }, notes };
+  return { findings: { rows, latencies, ...found }, notes };
 }
 
 const fairness = ({ onlyPlane, onlyLimit }: HeaderComparison): string =>

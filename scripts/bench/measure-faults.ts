@@ -8,7 +8,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ConfigDocument } from "../../src/contracts/config.ts";
 import { HOST } from "../start/ports.ts";
 import { type BenchPlane, callPlane, launchBenchPlane, type PlaneSecrets } from "./bench-plane.ts";
-import { BenchProblem } from "./bench-problem.ts";
 import { type Ending, launchProcess } from "./bench-process.ts";
 import { openSessions } from "./bench-sessions.ts";
 import type { BenchWorkers } from "./bench-workers.ts";
@@ -18,6 +17,7 @@ import { sendAtFixedRate } from "./fixed-rate-client.ts";
 import { findFreePorts } from "./free-ports.ts";
 import { ask } from "./loopback-client.ts";
 import { quantileMs } from "./statistics.ts";
+import { waitUntilServing } from "./wait-until-serving.ts";
 
 const FAULTS = ["one slow", "killed", "black hole"] as const;
 const STRATEGIES = ["round-robin", "least-connections"] as const;
@@ -46,7 +46,6 @@ const LAG_MS = 20;
 const SLOW_TIMES = 10;
 const LOAD = { requestsPerSecond: 300, seconds: 8, leadSeconds: 1, connections: 64 } as const;
 const FAULT_AFTER_MS = 3_000;
-const SERVING_MS = 15_000;
 
 const CASES: readonly Case[] = FAULTS.flatMap((fault) =>
   STRATEGIES.map((strategy) => ({ fault, strategy, name: `${fault.replace(" ", "-")}-${strategy}` })),
@@ -156,11 +155,4 @@ async function countAttempts(port: number, ending: Ending): Promise<readonly num
   // The port is free once the process has ended.
   while (!(await listen())) await delay(1);
   return attempts;
-}
-
-async function waitUntilServing(port: number, requestPath: string): Promise<void> {
-  for (const deadline = Date.now() + SERVING_MS; (await ask({ port, path: requestPath })).status !== 200; ) {
-    if (Date.now() > deadline) throw new BenchProblem(`the plane on port ${port} doesn't serve ${requestPath}`);
-    await delay(50);
-  }
 }

@@ -4,6 +4,7 @@ import type { AddedLatency } from "./added-latency.ts";
 import { type ContenderName, type GroupName, LIMIT, LIMITED, ONE_COMMIT, PER_REQUEST, PLANE } from "./contenders.ts";
 import type { CostRow } from "./count-costs.ts";
 import type { FaultRow } from "./measure-faults.ts";
+import type { SocketRow } from "./measure-sockets.ts";
 import type { Row, Sample } from "./play-rounds.ts";
 import { pairedRatios, type Spread, spreadOf } from "./statistics.ts";
 
@@ -32,6 +33,7 @@ export type Findings = {
   readonly costs: readonly CostRow[];
   readonly matching: readonly Matching[];
   readonly faults: readonly FaultRow[];
+  readonly sockets: readonly SocketRow[];
 };
 
 /** The group of origins has no target of its own. */

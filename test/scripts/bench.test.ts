@@ -74,7 +74,9 @@ describe("verdicts", () => {
   });
   const judge = (plane: number) => {
     const rows = [row("pass-through", 1_000), row("plane", plane), row("per-request", 100)];
-    return judgeFindings({ rows, latencies: [], costs: [], matching: [], faults: [] }).map(({ met }) => met);
+    return judgeFindings({ rows, latencies: [], costs: [], matching: [], faults: [], sockets: [] }).map(
+      ({ met }) => met,
+    );
   };
 
   it("are met exactly from the target on", () => {
@@ -93,14 +95,23 @@ describe("verdicts", () => {
       p99Ms: 2,
     } as const;
     const judgeFault = (lost: number, noticedMs: number | undefined) =>
-      judgeFindings({ rows: [], latencies: [], costs: [], matching: [], faults: [{ ...fault, lost, noticedMs }] });
+      judgeFindings({
+        rows: [],
+        latencies: [],
+        costs: [],
+        matching: [],
+        faults: [{ ...fault, lost, noticedMs }],
+        sockets: [],
+      });
     expect(judgeFault(0, 1_000).map(({ met }) => met)).toEqual([true, true]);
     expect(judgeFault(1, 1_001).map(({ met }) => met)).toEqual([false, false]);
     expect(judgeFault(0, undefined)).toEqual([]);
   });
 
   it("are not given on what was not measured", () => {
-    expect(judgeFindings({ rows: [row("plane", 1)], latencies: [], costs: [], matching: [], faults: [] })).toEqual([]);
+    expect(
+      judgeFindings({ rows: [row("plane", 1)], latencies: [], costs: [], matching: [], faults: [], sockets: [] }),
+    ).toEqual([]);
   });
 });
 
