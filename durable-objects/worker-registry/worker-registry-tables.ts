@@ -6,7 +6,14 @@ import type { FreePositions } from "../../src/policies/balancing/free-positions.
 import type { StoredCursor, StoredRoster } from "../../src/policies/balancing/registry-books.ts";
 import type { StoredVerdicts } from "../../src/policies/health/verdicts.ts";
 
-type RosterRow = { version: number; config_version: number; deployed_at: number; strategy: string; instances: string };
+type RosterRow = {
+  version: number;
+  config_version: number;
+  deployed_at: number;
+  strategy: string;
+  instances: string;
+  settings: string;
+};
 type EjectionRow = { instance_id: string; times: number; at: number; until: number };
 type VerdictsRow = { facts: string; until: number };
 type CursorRow = {
@@ -32,19 +39,21 @@ export class WorkerRegistryTables {
 
   findRoster(): StoredRoster | undefined {
     const [row] = this.#sql
-      .exec<RosterRow>("SELECT version, config_version, deployed_at, strategy, instances FROM roster")
+      .exec<RosterRow>("SELECT version, config_version, deployed_at, strategy, instances, settings FROM roster")
       .toArray();
     return row && toRoster(row);
   }
 
-  saveRoster({ version, configVersion, deployedAt, strategy, instances }: StoredRoster): void {
+  saveRoster({ version, configVersion, deployedAt, strategy, instances, ...settings }: StoredRoster): void {
     this.#sql.exec(
-      "INSERT OR REPLACE INTO roster (only_row, version, config_version, deployed_at, strategy, instances) VALUES (1, ?, ?, ?, ?, ?)",
+      `INSERT OR REPLACE INTO roster (only_row, version, config_version, deployed_at, strategy, instances, settings)
+       VALUES (1, ?, ?, ?, ?, ?, ?)`,
       version,
       configVersion,
       deployedAt,
       strategy,
       JSON.stringify(instances),
+      JSON.stringify(settings),
     );
   }
 
@@ -126,6 +135,7 @@ const toRoster = (row: RosterRow): StoredRoster => ({
   deployedAt: row.deployed_at,
   strategy: row.strategy === "least-connections" ? "least-connections" : "round-robin",
   instances: JSON.parse(row.instances) as RosterInstance[],
+  ...(JSON.parse(row.settings) as Pick<StoredRoster, "breaker">),
 });
 
 const toEjection = ({ instance_id, times, at, until }: EjectionRow): Ejection => ({

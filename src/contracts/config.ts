@@ -78,6 +78,17 @@ const RetryConfig = strict({
   profile: v.optional(v.picklist(["failover", "client-backoff"])),
 });
 
+/** Absent fields: policies/breaker/breaker-settings.ts. */
+const BreakerConfig = strict({
+  failureShare: v.optional(
+    v.pipe(v.number(), v.minValue(0.01, "must be at least 0.01"), v.maxValue(1, "must be at most 1")),
+  ),
+  minRequests: v.optional(count(1, 1_000_000)),
+  windowMs: v.optional(durationMs(1_000, 600_000)),
+  openMs: v.optional(durationMs(500, 600_000)),
+  trials: v.optional(count(1, 100)),
+});
+
 export const PoolConfig = strict({
   instances: v.optional(listOf(InstanceConfig, INSTANCES_MAX)),
   discover: v.optional(BindingName),
@@ -85,6 +96,7 @@ export const PoolConfig = strict({
   strategy: v.optional(v.picklist(STRATEGIES)),
   health: v.optional(HealthConfig),
   retry: v.optional(RetryConfig),
+  breaker: v.optional(BreakerConfig),
 });
 export type PoolConfig = v.InferOutput<typeof PoolConfig>;
 
@@ -93,6 +105,14 @@ export const SessionCondition = strict({
   defaultApp: v.optional(DefaultApp),
 });
 export type SessionCondition = v.InferOutput<typeof SessionCondition>;
+
+/** A second try for requests that are slow; at most a fiftieth of a route's requests get one. */
+const HedgeConfig = strict({
+  afterMs: v.optional(durationMs(1, 60_000)),
+  share: v.optional(
+    v.pipe(v.number(), v.minValue(0.001, "must be at least 0.001"), v.maxValue(0.02, "must be at most 0.02")),
+  ),
+});
 
 export const RouteConfig = strict({
   id: Name,
@@ -111,6 +131,7 @@ export const RouteConfig = strict({
   idleTimeoutMs: v.optional(durationMs(100, 3_600_000)),
   bodyBytesMax: v.optional(count(0, 5_368_709_120)),
   retry: v.optional(RetryConfig),
+  hedge: v.optional(HedgeConfig),
   webSocket: v.optional(v.picklist(["pass", "relay"])),
   revocable: v.optional(v.boolean()),
 });

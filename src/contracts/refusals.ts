@@ -62,6 +62,7 @@ const REFUSALS = {
   no_instance: [503, "The pool has no instance"],
   no_backend_discovered: [500, "No backend workers configured or discovered."],
   all_backends_failed: [503, "Service Unavailable: All backend workers failed or are unreachable."],
+  circuit_open: [503, "Too many of the pool's requests failed; it is left alone for a while"],
   api_key_unset: [503, "The instance's API key is not set on the server"],
   upstream_failed: [502, "The upstream failed"],
   upstream_timeout: [504, "The upstream did not answer in time"],

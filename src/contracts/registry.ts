@@ -1,5 +1,6 @@
 // What isolates and a pool's WorkerRegistry say to each other. One call reports, renews and leases: batch in the call, not in the database.
 
+import type { BreakerNotice, BreakerSettings, BreakerStatus, TrialReport } from "./breaker.ts";
 import type { HealthFact } from "./health.ts";
 
 /** What the registry must know of an instance to issue decisions on it. `target` is for people: no secret, no credentials. */
@@ -10,6 +11,8 @@ export type RosterKey = { readonly configVersion: number; readonly deployedAt: n
 export type Roster = RosterKey & {
   readonly strategy: "round-robin" | "least-connections";
   readonly instances: readonly RosterInstance[];
+  /** Absent where the pool has none. */
+  readonly breaker?: BreakerSettings;
 };
 
 /** Most positions in one lease. */
@@ -61,6 +64,10 @@ export type LeaseCall = {
   readonly pick: boolean;
   /** Instances this isolate skips just now: not picked while there is another. */
   readonly avoid: readonly string[];
+  /** Whether a request waits to try a pool whose circuit is not closed. */
+  readonly trial?: boolean;
+  /** What has become of trials granted to this isolate, until the registry has heard it. */
+  readonly trials?: readonly TrialReport[];
 };
 
 export type LeaseReply =
@@ -74,6 +81,10 @@ export type LeaseReply =
       readonly others: readonly (readonly [instanceId: string, requests: number])[];
       /** Instances nobody is to be sent to while there is another, and for how long, counted from before the call was made. None in panic. */
       readonly out: readonly (readonly [instanceId: string, forMs: number])[];
+      /** Absent while the pool's circuit is closed. */
+      readonly breaker?: BreakerNotice;
+      /** One request may go through to try the pool. */
+      readonly trial?: true;
       readonly renewAfterMs: number;
       /** That serve this pool just now. */
       readonly isolates: number;
@@ -120,6 +131,8 @@ export type RegistryStatus = {
   readonly degraded: readonly string[];
   /** So many of the pool are ejected or unhealthy that nobody is passed over for it. */
   readonly panic: boolean;
+  /** Absent where the pool has no circuit breaker. */
+  readonly breaker?: BreakerStatus;
 };
 
 /** What a pool's registry knows of how its instances are. */

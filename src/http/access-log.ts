@@ -17,6 +17,8 @@ export type AccessLine = {
   readonly pool?: string | undefined;
   readonly instance?: string | undefined;
   readonly tries?: number | undefined;
+  /** Of a request that was hedged: whether the second try's answer came first. */
+  readonly hedge?: "won" | "lost" | undefined;
   readonly lease?: string | undefined;
   readonly leaseAgeMs?: number | undefined;
   readonly configVersion?: number | undefined;

@@ -46,6 +46,8 @@ export function problem(refusal: Refusal, options: ProblemOptions): Response {
   headers.set("X-Request-Id", options.requestId);
   const challenge = CHALLENGES[refusal.code];
   if (challenge !== undefined) headers.set("WWW-Authenticate", challenge);
+  const { retryAfter } = refusal.data ?? {};
+  if (typeof retryAfter === "number") headers.set("Retry-After", String(retryAfter));
   if (PLAIN.has(refusal.code)) {
     headers.set("Content-Type", "text/plain;charset=UTF-8");
     return new Response(titleOf(refusal.code), { status, headers });

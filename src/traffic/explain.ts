@@ -2,17 +2,20 @@
 // Takes no lease and counts nothing; a session cookie is looked up as it would be.
 
 import * as v from "valibot";
+import type { BreakerNotice } from "../contracts/breaker.ts";
 import { ok, type Refusal, refuse, statusOf, titleOf } from "../contracts/refusals.ts";
 import { readBody } from "../http/body.ts";
 import { reply } from "../http/reply.ts";
 import { deploymentOf } from "../isolate/deployment.ts";
+import { poolLeases } from "../isolate/pools/leased-pools.ts";
 import { rawPath, readAddress } from "../policies/forwarding/address.ts";
 import { ruleFor } from "../policies/limits/compiled-limit.ts";
 import type { CompiledRoute } from "../policies/routing/compiled-config.ts";
 import { isControlPath } from "../policies/routing/control-paths.ts";
 import type { RouteMatch } from "../policies/routing/match-route.ts";
+import { refuseForMs } from "./circuit.ts";
 import { noneToTry } from "./forward.ts";
-import { decide } from "./handle.ts";
+import { type Decision, decide } from "./handle.ts";
 import { standingsUnder } from "./limit.ts";
 import { isResendable, targetOf } from "./parcel.ts";
 import type { Incoming } from "./sanitise.ts";
@@ -62,7 +65,19 @@ async function explainRequest(asked: ExplainRequest, env: Env, ctx: ExecutionCon
   if (!decision.ok) return { ...refused(decision), ...seen };
   const { incoming, route } = decision;
   if (route.pool.instances.length === 0) return { ...refused(noneToTry(route.pool)), ...seen };
-  return { outcome: "forward", ...seen, request: describeRequest(incoming, route) };
+  const circuit = await lookAtCircuit(scope, decision);
+  if (circuit?.state === "open" && circuit.forMs > 0)
+    return { ...refused(refuseForMs(circuit.forMs)), ...seen, circuit };
+  return { outcome: "forward", ...seen, request: describeRequest(incoming, route), ...(circuit && { circuit }) };
+}
+
+/** Undefined while the pool's circuit is closed, or where it has no breaker. */
+async function lookAtCircuit(
+  { env, ctx, deployment }: Scope,
+  { config, route: { pool } }: Decision,
+): Promise<BreakerNotice | undefined> {
+  if (pool.breaker === undefined) return undefined;
+  return await poolLeases(env, config, pool, deployment.deployedAt).breaker.look(ctx, Date.now());
 }
 
 const refused = (refusal: Refusal): Explanation => ({
@@ -114,6 +129,7 @@ const describeRoute = (route: CompiledRoute) => ({
   webSocket: route.webSocket,
   timeoutMs: route.timeoutMs,
   tryTimeoutMs: route.tryTimeoutMs,
+  ...(route.hedge !== undefined && { hedge: route.hedge }),
 });
 
 /** Those that count this request, and by which key. */

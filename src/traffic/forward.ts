@@ -4,17 +4,20 @@ import { type Refusal, refuse } from "../contracts/refusals.ts";
 import { DeadlineExceeded } from "../deadline.ts";
 import { ApiKeyUnset } from "../instances/call-instance.ts";
 import { poolLeases } from "../isolate/pools/leased-pools.ts";
-import type { Selection } from "../isolate/pools/pool-leases.ts";
+import type { Trial } from "../isolate/pools/pool-breaker.ts";
+import type { PoolLeases, Selection } from "../isolate/pools/pool-leases.ts";
 import { log } from "../log.ts";
 import { tryWaitMs } from "../policies/forwarding/resend.ts";
 import type { CompiledPool, CompiledRoute } from "../policies/routing/compiled-config.ts";
+import { circuit } from "./circuit.ts";
 import type { Decision } from "./handle.ts";
+import { HedgedSend, ruleOf } from "./hedge.ts";
 import { Hold } from "./hold.ts";
 import { BodyOverrun, BrokenBody, type Parcel, packParcel } from "./parcel.ts";
 import { Tries } from "./retry.ts";
 import type { Scope } from "./scope.ts";
 import { select } from "./select.ts";
-import { send } from "./send.ts";
+import { send, type Try } from "./send.ts";
 import type { Trail } from "./trail.ts";
 
 export type Forwarded = {
@@ -23,6 +26,16 @@ export type Forwarded = {
   readonly route: CompiledRoute;
   /** The instance that answered, to be given back exactly once, now or when the body has gone by. */
   readonly hold: Hold;
+};
+
+/** One request under way to its pool. */
+type Sending = {
+  readonly scope: Scope;
+  readonly trail: Trail;
+  readonly route: CompiledRoute;
+  readonly parcel: Parcel;
+  readonly leases: PoolLeases;
+  readonly tries: Tries;
 };
 
 export async function forward(scope: Scope, decision: Decision, trail: Trail): Promise<Forwarded | Refusal> {
@@ -34,47 +47,105 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
   // The client's upload is over, so from here on it is the instances that are waited for.
   const startedAtMs = Date.now();
   const tries = new Tries(route, leases, { isResendable: parcel.resendable, beganAtMs: startedAtMs });
-  const lasting = parcel.upgrade && route.webSocket === "relay";
+  const sending: Sending = { scope, trail, route, parcel, leases, tries };
   /** What the client gets unless a later try does better. */
   let fallback: Forwarded | Refusal = noneToTry(route.pool);
   for (let beganAtMs = startedAtMs; ; beganAtMs = Date.now()) {
-    const choice = {
-      leases,
-      tried: tries.tried,
-      nowMs: beganAtMs,
-      lasting,
-      forTrial: tries.hasMore && !parcel.upgrade,
-    };
-    const selected = select(scope, choice, trail);
+    const asked = route.pool.breaker === undefined ? undefined : circuit(scope, leases, beganAtMs);
+    const passage = asked instanceof Promise ? await asked : asked;
+    if (passage?.ok === false) return passOn(tries.isUnsent ? passage : fallback, trail);
+    const selected = selectNext(sending, { nowMs: beganAtMs, trial: passage?.trial });
     const selection = selected instanceof Promise ? await selected : selected;
-    if (selection === undefined) return passOn(fallback, trail);
-    const sentAtMs = selected instanceof Promise ? Date.now() : beganAtMs;
-    const remainingMs = tries.deadlineAtMs - sentAtMs;
-    if (remainingMs <= 0) return passOn(tries.isUnsent ? failed(route.pool, new DeadlineExceeded(0)) : fallback, trail);
-    const mayGoOn = tries.hasMore;
-    const hold = new Hold(leases, selection, sentAtMs);
-    const waitMs = tryWaitMs({ remainingMs, tryTimeoutMs: route.tryTimeoutMs, moreTries: mayGoOn });
+    const sentAtMs = selected instanceof Promise || asked instanceof Promise ? Date.now() : beganAtMs;
+    if (selection === undefined || sentAtMs >= tries.deadlineAtMs) {
+      passage?.trial?.conclude("unused");
+      const isLate = selection !== undefined && tries.isUnsent;
+      return passOn(isLate ? failed(route.pool, new DeadlineExceeded(0)) : fallback, trail);
+    }
+    let attempt = begin(sending, { selection, sentAtMs, trial: passage?.trial });
+    const hedged = hedge(sending, attempt);
     let pauseMs: number | undefined;
     try {
-      const response = await send({ parcel, route, hold, scope, waitMs, mayGoOn, isFirst: tries.isUnsent });
-      pauseMs = tries.bookAnswer(selection.instance, response);
+      const response = await (hedged === undefined ? send(attempt) : hedged.send());
+      attempt = decisiveOf(hedged, attempt, trail);
+      const { hold } = attempt;
+      pauseMs = tries.bookAnswer(hold.selection.instance, response);
       discard(fallback);
       fallback = { ok: true, response, route, hold };
       if (pauseMs === undefined) return fallback;
       hold.release(scope.ctx);
-      noteFailure(`status ${response.status}`, selection, trail);
+      noteFailure(`status ${response.status}`, hold.selection, trail);
     } catch (error) {
-      hold.release(scope.ctx);
+      attempt = decisiveOf(hedged, attempt, trail);
       const clientFault = faultOfClient(error, parcel);
-      if (clientFault !== undefined) return clientFault;
-      noteFailure(error, selection, trail);
       // What became of a try that was sent says more than a key that is missing.
       if (!fallback.ok && (tries.isUnsent || !(error instanceof ApiKeyUnset))) fallback = failed(route.pool, error);
-      pauseMs = tries.bookError(error, hold, waitMs);
-      if (pauseMs === undefined) return passOn(fallback, trail);
+      if (clientFault === undefined) pauseMs = bookFailure(sending, attempt, error);
+      attempt.hold.release(scope.ctx);
+      if (clientFault !== undefined || pauseMs === undefined) return clientFault ?? passOn(fallback, trail);
     }
     if (pauseMs > 0) await scheduler.wait(pauseMs);
   }
+}
+
+type Next = { readonly nowMs: number; readonly trial: Trial | undefined };
+
+/** A trial is the request's only try: more would be sent to the pool than its circuit breaker lets through. */
+function selectNext({ scope, trail, route, parcel, leases, tries }: Sending, { nowMs, trial }: Next) {
+  if (trial !== undefined) tries.makeLast();
+  const lasting = parcel.upgrade && route.webSocket === "relay";
+  const forTrial = tries.hasMore && !parcel.upgrade;
+  return select(scope, { leases, tried: tries.tried, nowMs, lasting, forTrial }, trail);
+}
+
+type Beginning = { readonly selection: Selection; readonly sentAtMs: number; readonly trial?: Trial | undefined };
+
+function begin({ scope, route, parcel, leases, tries }: Sending, { selection, sentAtMs, trial }: Beginning): Try {
+  const hold = new Hold(leases, selection, sentAtMs);
+  hold.trial = trial;
+  const mayGoOn = tries.hasMore;
+  const remainingMs = tries.deadlineAtMs - sentAtMs;
+  const waitMs = tryWaitMs({ remainingMs, tryTimeoutMs: route.tryTimeoutMs, moreTries: mayGoOn });
+  return { parcel, route, hold, scope, waitMs, mayGoOn, isFirst: tries.isUnsent };
+}
+
+/** Only a first try is hedged, and no trial of the circuit breaker. */
+function hedge(sending: Sending, first: Try): HedgedSend | undefined {
+  const rule = first.isFirst && first.hold.trial === undefined ? ruleOf(first.route, first.parcel) : undefined;
+  if (rule === undefined) return undefined;
+  const join = () => joinIn(sending, first.hold.selection);
+  const lost = ({ hold, waitMs }: Try, failure: unknown) => {
+    noteFailure(failure, hold.selection, sending.trail);
+    sending.tries.bookLost(failure, hold, waitMs);
+    hold.release(sending.scope.ctx);
+  };
+  return new HedgedSend(first, { rule, join, lost });
+}
+
+/** A second try beside one that is slow, unless retries are spent, the circuit has opened or no other instance is available. */
+function joinIn(sending: Sending, first: Selection): Try | undefined {
+  const { leases, tries, trail } = sending;
+  const nowMs = Date.now();
+  if (leases.retries.isSpent || !leases.breaker.isClosed || nowMs >= tries.deadlineAtMs) return undefined;
+  const selection = leases.selectOther([first.instance], nowMs);
+  if (selection === undefined) return undefined;
+  trail.tries++;
+  trail.hedge = "lost";
+  return begin(sending, { selection, sentAtMs: nowMs });
+}
+
+/** The try that counts: of two, the one whose end is the request's. */
+function decisiveOf(hedged: HedgedSend | undefined, attempt: Try, trail: Trail): Try {
+  if (hedged === undefined || hedged.decisive.hold === attempt.hold) return attempt;
+  trail.hedge = "won";
+  trail.noteSelection(hedged.decisive.hold.selection);
+  return hedged.decisive;
+}
+
+/** How long to pause before the next try, ms; undefined when there is none. */
+function bookFailure({ trail, tries }: Sending, { hold, waitMs }: Try, error: unknown): number | undefined {
+  noteFailure(error, hold.selection, trail);
+  return tries.bookError(error, hold, waitMs);
 }
 
 /** What no other instance could do better. */

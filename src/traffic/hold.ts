@@ -2,6 +2,7 @@
 // the try is told through it, so that nothing is told twice.
 
 import type { Lifetime } from "../isolate/lifetime.ts";
+import type { Trial } from "../isolate/pools/pool-breaker.ts";
 import type { PoolLeases, Selection } from "../isolate/pools/pool-leases.ts";
 import type { Answer } from "../isolate/pools/pool-patience.ts";
 import type { SlowTry } from "../isolate/pools/pool-slots.ts";
@@ -12,6 +13,8 @@ export class Hold {
   readonly sentAtMs: number;
   /** Once it has waited for a while. */
   slow: SlowTry | undefined;
+  /** Of a pool whose circuit is not closed. */
+  trial: Trial | undefined;
   readonly #leases: PoolLeases;
   #released = false;
 
@@ -24,10 +27,12 @@ export class Hold {
   }
 
   answered(answer: Answer): void {
+    this.trial?.conclude(answer.status < 500 ? "answered" : "failed");
     this.#leases.patience.answered(this.selection.slot, this, answer);
   }
 
   failed(): void {
+    this.trial?.conclude("failed");
     this.#leases.patience.failed(this.selection.slot, this.slow);
   }
 
@@ -49,6 +54,8 @@ export class Hold {
   readonly release = (ctx: Lifetime): void => {
     if (this.#released) return;
     this.#released = true;
+    // Where nothing has been told, nothing is known.
+    this.trial?.conclude("unused");
     this.#leases.patience.left(this.selection.slot, this.sentAtMs);
     this.#leases.end(this.selection, ctx);
   };

@@ -23,7 +23,7 @@ export class Tries {
   readonly deadlineAtMs: number;
   readonly #route: CompiledRoute;
   readonly #leases: PoolLeases;
-  readonly #sentMax: number;
+  #sentMax: number;
   #sent = 0;
 
   constructor(route: CompiledRoute, leases: PoolLeases, { isResendable, beganAtMs }: Sending) {
@@ -37,6 +37,11 @@ export class Tries {
   get hasMore(): boolean {
     const isLeft = this.tried.length + 1 < this.#route.pool.instances.length;
     return isLeft && this.#sent + 1 < this.#sentMax && !this.#leases.retries.isSpent;
+  }
+
+  /** The try that is about to be made is the only one: more would be sent to the pool than its circuit breaker lets through. */
+  makeLast(): void {
+    this.#sentMax = this.#sent + 1;
   }
 
   /** Whether no instance has been sent to yet. */
@@ -65,9 +70,20 @@ export class Tries {
     // Nothing was sent, so the next is no second try, nor is this instance's health in question.
     if (error instanceof ApiKeyUnset) return this.#bookUnsent(instance);
     if (error instanceof InstanceSilent) return this.#bookSilence(instance);
-    // One that was given no time is not to blame.
-    if (!(error instanceof DeadlineExceeded) || this.isWorthMaking(waitMs)) hold.failed();
+    this.#blame(error, hold, waitMs);
     return this.#book(instance, 0);
+  }
+
+  /** Of two tries that were out at one time, the one that does not count: it failed with `failure`, or answered with a status of 5xx. */
+  bookLost(failure: unknown, hold: Hold, waitMs: number): void {
+    this.tried.push(hold.selection.instance);
+    if (failure instanceof Error) this.#blame(failure, hold, waitMs);
+  }
+
+  /** One that was given no time is not to blame, nor is one that was told of or not even sent. */
+  #blame(error: unknown, hold: Hold, waitMs: number): void {
+    if (error instanceof ApiKeyUnset || error instanceof InstanceSilent) return;
+    if (!(error instanceof DeadlineExceeded) || this.isWorthMaking(waitMs)) hold.failed();
   }
 
   #bookUnsent(instance: CompiledInstance): number {

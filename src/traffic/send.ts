@@ -21,10 +21,15 @@ export type Try = {
   readonly mayGoOn: boolean;
   /** Whether no other try went before. */
   readonly isFirst: boolean;
+  /** Of one that is hedged: rejects with Superseded when the other's answer is taken. */
+  readonly superseded?: Promise<never>;
 };
 
+/** Another try's answer is what the client gets. */
+export class Superseded extends Error {}
+
 /**
- * Rejects with DeadlineExceeded when the deadline passes, InstanceSilent, ApiKeyUnset, what broke the request's body, or whatever
+ * Rejects with DeadlineExceeded when the deadline passes, InstanceSilent, Superseded, ApiKeyUnset, what broke the request's body, or whatever
  * the platform throws. A try that is given up is ended at once, if by then it could be foreseen (isBrisk), else by the runtime some time
  * after its request.
  */
@@ -36,7 +41,7 @@ export async function send(attempt: Try): Promise<Response> {
   const watched: Watched = { wake: () => resolve(undefined), heard: false, lost: hold.release, place: -1 };
   const delivered = deliver(attempt, aborter?.signal);
   delivered.then(resolve, reject);
-  parcel.broken?.catch(reject);
+  cutOf(attempt)?.catch(reject);
   if (waitMs < SLOW_AFTER_MS) watched.wake();
   else slowWatch.enter(watched, scope.ctx, hold.sentAtMs);
   try {
@@ -45,29 +50,39 @@ export async function send(attempt: Try): Promise<Response> {
     return response;
   } catch (error) {
     aborter?.abort(error);
+    // An RPC can't be aborted: its answer may come all the same.
+    if (error instanceof Superseded) delivered.then(discardBody).catch(nothing);
     throw error;
   } finally {
     slowWatch.leave(watched);
   }
 }
 
+/** What ends the try from outside: an upload that breaks off, or another try's answer. Only one of them can, for what is hedged has no body. */
+const cutOf = ({ parcel, superseded }: Try): Promise<never> | undefined => superseded ?? parcel.broken;
+
 /** What takes longer is waited for with a timer of its own. */
 async function awaitLong(attempt: Try, delivered: Promise<Response>, watched: Watched): Promise<Response> {
-  const { parcel, scope } = attempt;
+  const cut = cutOf(attempt);
   watched.heard = true;
   const { promise: over, reject } = Promise.withResolvers<never>();
-  const endWait = outwait({ ...attempt, ctx: scope.ctx, overdueAfterMs: overdueAfterMs(attempt) }, reject);
+  const endWait = outwait({ ...attempt, ctx: attempt.scope.ctx, overdueAfterMs: overdueAfterMs(attempt) }, reject);
   try {
-    return await Promise.race(parcel.broken === undefined ? [delivered, over] : [delivered, over, parcel.broken]);
+    return await Promise.race(cut === undefined ? [delivered, over] : [delivered, over, cut]);
   } finally {
     endWait();
   }
 }
 
+const nothing = (): void => undefined;
+
+/** Nobody will read it. */
+export const discardBody = (response: Response): void => void response.body?.cancel().catch(nothing);
+
 /** Nothing foretells that the try will be given up. A signal costs a request a tenth of its time, so that these do without. */
-function isBrisk({ isFirst, hold }: Try): boolean {
+function isBrisk({ isFirst, hold, superseded }: Try): boolean {
   const { waiting, failures, silentAtMs } = hold.selection.slot;
-  return isFirst && waiting.size === 0 && failures === 0 && silentAtMs === 0;
+  return isFirst && superseded === undefined && waiting.size === 0 && failures === 0 && silentAtMs === 0;
 }
 
 /** Whether how long it takes tells how quick its instance is: an upload takes as long as its client, an upgrade is answered by another code. */

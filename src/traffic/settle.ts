@@ -115,6 +115,7 @@ function writeLine(scope: Scope, trail: Trail, { status, stale, why }: Verdict):
     pool: route?.pool.name,
     instance: trail.instance,
     tries: trail.tries,
+    hedge: trail.hedge,
     lease: trail.lease,
     leaseAgeMs: trail.leaseAgeMs,
     configVersion: trail.config?.version ?? 0,

@@ -32,6 +32,8 @@ export class Trail {
   lease: Selection["how"] | undefined;
   leaseAgeMs = 0;
   tries = 0;
+  /** Of a request that was sent a second time because it was slow: whether that one's answer came first. */
+  hedge: "won" | "lost" | undefined;
   /** Instances that failed before the one that answered. */
   failed: string[] | undefined;
   config: CompiledConfig | undefined;

@@ -12,6 +12,9 @@ import { PoolRanges } from "./pool-ranges.ts";
 import { PoolSlots } from "./pool-slots.ts";
 
 const NEVER = Number.NEGATIVE_INFINITY;
+/** How old what an isolate knows of who is out may be, and what a busy one's report may take beyond renewAfterMs. */
+const VERDICT_MS = 1_000;
+const REPORT_MS = 500;
 
 export class PoolAccount {
   readonly slots = new PoolSlots();
@@ -48,6 +51,11 @@ export class PoolAccount {
   /** When the fleet's in-flight was asked for; epoch ms. */
   get snapshotAtMs(): number {
     return this.#snapshotAtMs;
+  }
+
+  /** Whether what the registry said of who is out, and of the circuit, may have changed for long. */
+  isOutOfDate(nowMs: number, renewAfterMs: number): boolean {
+    return nowMs - this.#snapshotAtMs >= Math.max(VERDICT_MS, renewAfterMs + REPORT_MS);
   }
 
   /** Takes on the pool as configured now: counters and failures carry over by instance id, positions if they still mean the same. */

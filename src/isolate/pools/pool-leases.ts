@@ -8,6 +8,7 @@ import type { CompiledInstance, CompiledPool } from "../../policies/routing/comp
 import { LatestTime } from "../latest-time.ts";
 import type { Lifetime } from "../lifetime.ts";
 import { PoolAccount } from "./pool-account.ts";
+import { PoolBreaker } from "./pool-breaker.ts";
 import { type Landing, type Lease, PoolLine } from "./pool-line.ts";
 import { PoolPatience } from "./pool-patience.ts";
 import { PoolReports } from "./pool-reports.ts";
@@ -48,13 +49,11 @@ export type PoolLeasesOptions = {
 /** So many calls may it take until a request that waits gets its position; pool-line.ts bounds the time. */
 const ASKS_MAX = 8;
 
-/** How old what an isolate knows of who is out may be, and what a busy one's report may take beyond renewAfterMs. */
-const VERDICT_MS = 1_000;
-const REPORT_MS = 500;
-
 export class PoolLeases {
   readonly patience: PoolPatience;
   readonly retries = new RetryBudget();
+  /** Asked before select, where the pool has one. */
+  readonly breaker: PoolBreaker;
   readonly #account: PoolAccount;
   readonly #line: PoolLine;
   readonly #reports: PoolReports;
@@ -70,16 +69,21 @@ export class PoolLeases {
     this.#line = new PoolLine({
       lease,
       clock,
-      compose: (pick) => account.compose(pick, clock()),
+      compose: (pick) => ({ ...account.compose(pick, clock()), ...this.breaker.tell() }),
       roster: () => account.roster,
       hear: (...told) => this.#hear(...told),
       hearLate: ({ range }) => range && account.ranges.refuse(range),
       hearOutdated: (configVersion) => configVersion > account.roster.configVersion && onOutdated(),
     });
+    this.breaker = new PoolBreaker({
+      line: this.#line,
+      clock: () => this.#time.read(),
+      isOutOfDate: (nowMs) => this.#isOutOfDate(nowMs),
+    });
     this.#reports = new PoolReports({
       line: this.#line,
       clock,
-      hasNews: () => account.hasNews(),
+      hasNews: () => account.hasNews() || this.breaker.hasNews(),
       isBusy: () => account.slots.isBusy(),
     });
   }
@@ -113,6 +117,13 @@ export class PoolLeases {
     return this.#locally(barring, nowMs);
   }
 
+  /** Another instance for a request that those `tried` keep waiting, at once; undefined where none is available. */
+  selectOther(tried: readonly CompiledInstance[], nowMs: number): Selection | undefined {
+    const barring = { tried, outAfterMs: nowMs };
+    if (scanAvailable(this.#account.slots.all, 0, barring) === -1) return undefined;
+    return this.#fromLease(barring, nowMs) ?? this.#locally(barring, nowMs);
+  }
+
   begin({ slot }: Selection): void {
     slot.inFlight++;
     if (slot.promised > 0) slot.promised--;
@@ -144,6 +155,7 @@ export class PoolLeases {
   #hear(...[reply, call, askedAtMs]: Parameters<PoolAccount["hear"]>): void {
     const account = this.#account;
     account.hear(reply, call, askedAtMs);
+    this.breaker.hear(reply, call, askedAtMs);
     this.retries.share(reply.isolates, account.triesMax);
     this.patience.hearOut();
   }
@@ -207,8 +219,7 @@ export class PoolLeases {
 
   /** Whoever was idle may not have heard who is out by now, and asks first; while the registry is down, there is nobody to ask. */
   #isOutOfDate(nowMs: number): boolean {
-    const ageMs = nowMs - this.#account.snapshotAtMs;
-    return ageMs >= Math.max(VERDICT_MS, this.#line.renewAfterMs + REPORT_MS) && !this.#line.isDown(nowMs);
+    return this.#account.isOutOfDate(nowMs, this.#line.renewAfterMs) && !this.#line.isDown(nowMs);
   }
 
   /** Without the registry: in turn, or by this isolate's own requests and whatever the last snapshot is still worth. */
@@ -226,6 +237,7 @@ export class PoolLeases {
 
   #forgetTimes(nowMs: number): void {
     this.#account.forgetTimes(nowMs);
+    this.breaker.forgetTimes();
     this.#line.reset();
     this.#reports.reset();
   }

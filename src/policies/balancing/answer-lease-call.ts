@@ -1,6 +1,7 @@
 // The registry's whole answer to an isolate: books its report, then decides what to lease. Called by the WorkerRegistry object.
 
 import type { LeaseCall, LeaseReply } from "../../contracts/registry.ts";
+import { grantTrial, hearBreaker, noticeOf } from "../breaker/breaker.ts";
 import { hearOutcomes, keepOnly } from "../health/ejections.ts";
 import { type OutOfPool, outOfPool } from "../health/out-of-pool.ts";
 import { countPick, hearIsolate, orderOf, othersThan, rememberReply } from "./fleet-load.ts";
@@ -63,6 +64,7 @@ function hear(books: RegistryBooks, { call, roster, nowMs }: Omit<Visit, "timing
   const { instances } = roster;
   const outcomes = hearIsolate(books.fleet, call, { instances, nowMs });
   hearOutcomes(books.ejections, outcomes, { instances, nowMs });
+  hearBreaker(books.breaker, call, { settings: roster.breaker, outcomes, nowMs });
   books.uncounted += Math.max(0, call.uncounted);
 }
 
@@ -79,6 +81,7 @@ function settle(books: RegistryBooks, { call, roster, nowMs, timing }: Visit): v
 function grant(books: RegistryBooks, visit: Visit): LeaseReply {
   const { call, timing } = visit;
   const range = call.want > 0 ? issue(books, visit) : undefined;
+  const trial = call.trial === true && grantTrialTo(books, visit);
   // Read before the pick is counted: that one is this isolate's own.
   const plain = leased(books, visit);
   const pick = call.pick ? decide(books, visit) : undefined;
@@ -86,19 +89,30 @@ function grant(books: RegistryBooks, visit: Visit): LeaseReply {
     ...plain,
     ...(range && { range: { ...range, validMs: timing.validMs } }),
     ...(pick !== undefined && { pick }),
+    ...(trial && ({ trial } as const)),
   };
   rememberReply(books.fleet, call.isolateId, reply);
   return reply;
 }
 
-const leased = (books: RegistryBooks, { call: { isolateId }, timing: { renewAfterMs }, out }: Visit) =>
-  ({
+function leased(books: RegistryBooks, { call: { isolateId }, roster, nowMs, timing: { renewAfterMs }, out }: Visit) {
+  const breaker = noticeOf(books.breaker, roster.breaker, { nowMs, againMs: renewAfterMs });
+  return {
     kind: "leased",
     others: othersThan(books.fleet, isolateId),
     out,
+    ...(breaker && { breaker }),
     renewAfterMs,
     isolates: books.fleet.isolates.size,
-  }) as const;
+  } as const;
+}
+
+const grantTrialTo = (books: RegistryBooks, { call, roster, nowMs }: Visit): boolean =>
+  grantTrial(books.breaker, call, {
+    settings: roster.breaker,
+    nowMs,
+    isLive: (isolateId) => books.fleet.isolates.has(isolateId),
+  });
 
 function issue(books: RegistryBooks, { call, roster, nowMs, timing }: Visit) {
   reserve(books);

@@ -23,6 +23,7 @@ export const rosterOf = (pool: CompiledPool, configVersion: number, deployedAt: 
     target: describeTarget(instance.target),
     weight: instance.weight,
   })),
+  ...(pool.breaker !== undefined && { breaker: pool.breaker }),
 });
 
 /** GET /admin/workers, one row (L69). Where the pool's registry did not answer, `registered` and null. */

@@ -2,6 +2,7 @@
 
 import type { ProbeState } from "../../contracts/health.ts";
 import { type PoolHealth, type RegistryStatus, STATUS_ENTRIES_MAX } from "../../contracts/registry.ts";
+import { describeBreaker } from "../breaker/describe-breaker.ts";
 import { outNow } from "../health/ejections.ts";
 import { outOfPool } from "../health/out-of-pool.ts";
 import { verdictsNow } from "../health/verdicts.ts";
@@ -38,6 +39,7 @@ export function describeRegistry(pool: string, books: RegistryBooks, nowMs: numb
     unhealthy: listProbed(books, "unhealthy", nowMs),
     degraded: listProbed(books, "degraded", nowMs),
     panic: outOfPool(books, roster?.instances ?? [], nowMs).panic,
+    ...(roster?.breaker && { breaker: describeBreaker(books.breaker, roster.breaker, nowMs) }),
   };
 }
 

@@ -1,7 +1,9 @@
 // Everything a pool's registry knows: its roster, its positions, its isolates. Plain data, changed in place.
 // The object keeps it in memory and writes down what must survive; a simulator runs the same.
 
+import type { BreakerTransition } from "../../contracts/breaker.ts";
 import type { Ejection, Roster } from "../../contracts/registry.ts";
+import { type BreakerBook, openBreaker } from "../breaker/breaker.ts";
 import { type EjectionBook, openEjections } from "../health/ejections.ts";
 import { openVerdicts, type StoredVerdicts, type VerdictBook } from "../health/verdicts.ts";
 import { emptyFleet, type FleetLoad, lapseIsolates } from "./fleet-load.ts";
@@ -11,7 +13,12 @@ import { lapseRanges, openLedger, type PositionLedger, park, type StoredLedger }
 /** `version` counts changes of the order positions are dealt in. */
 export type StoredRoster = Roster & { readonly version: number };
 export type StoredCursor = { readonly ledger: StoredLedger; readonly uncounted: number };
-type StoredHealth = { readonly ejections?: readonly Ejection[]; readonly verdicts?: StoredVerdicts | undefined };
+type StoredHealth = {
+  readonly ejections?: readonly Ejection[];
+  readonly verdicts?: StoredVerdicts | undefined;
+  /** The newest first. */
+  readonly breaker?: readonly BreakerTransition[];
+};
 
 export type RegistryBooks = {
   /** Undefined until the first isolate has sent one. */
@@ -20,6 +27,7 @@ export type RegistryBooks = {
   readonly fleet: FleetLoad;
   readonly ejections: EjectionBook;
   readonly verdicts: VerdictBook;
+  readonly breaker: BreakerBook;
   /** WebSockets passed through: a sum over all time. */
   uncounted: number;
 };
@@ -28,13 +36,14 @@ export type RegistryBooks = {
 export const openBooks = (
   roster: StoredRoster | undefined,
   cursor: StoredCursor | undefined,
-  { ejections = [], verdicts }: StoredHealth = {},
+  { ejections = [], verdicts, breaker }: StoredHealth = {},
 ): RegistryBooks => ({
   roster,
   ledger: openLedger(cursor?.ledger),
   fleet: emptyFleet(),
   ejections: openEjections(ejections),
   verdicts: openVerdicts(verdicts),
+  breaker: openBreaker(breaker),
   uncounted: cursor?.uncounted ?? 0,
 });
 

@@ -2,6 +2,7 @@
 
 import { type Bindings, DISCOVERY_MAX } from "../../contracts/bindings.ts";
 import type { ConfigDocument, InstanceConfig, PoolConfig } from "../../contracts/config.ts";
+import { compileBreaker } from "../breaker/breaker-settings.ts";
 import { ATTEMPTS } from "../forwarding/retry-profile.ts";
 import { compileProbeSettings } from "../health/probe-settings.ts";
 import type { CompiledInstance, CompiledPool, Target } from "./compiled-config.ts";
@@ -41,6 +42,7 @@ function compilePool(name: string, pool: PoolConfig, around: Surroundings): Comp
     retryProfile,
     attemptsMax: Math.min(instances.length, pool.retry?.attempts ?? ATTEMPTS[retryProfile]),
     ...(pool.health !== undefined && { health: compileProbeSettings(pool.health) }),
+    ...(pool.breaker !== undefined && { breaker: compileBreaker(pool.breaker) }),
   };
 }
 

@@ -4,7 +4,7 @@
 import type { ConfigDocument, RouteConfig, SessionCondition } from "../../contracts/config.ts";
 import { ATTEMPTS } from "../forwarding/retry-profile.ts";
 import type { CompiledLimit } from "../limits/compiled-limit.ts";
-import type { CompiledPool, CompiledRoute } from "./compiled-config.ts";
+import type { CompiledPool, CompiledRoute, HedgeRule } from "./compiled-config.ts";
 import { isControlPath } from "./control-paths.ts";
 import type { Findings } from "./findings.ts";
 import { type HostPattern, type PathPattern, parseHost, parsePath, type Unusable } from "./route-patterns.ts";
@@ -16,6 +16,7 @@ const TIMEOUT_MS = 60_000;
 const TRY_TIMEOUT_MS = 15_000;
 const IDLE_TIMEOUT_MS = 60_000;
 const BODY_BYTES_MAX = 104_857_600;
+const HEDGE_SHARE = 0.02;
 
 /** A route with what ranks it. `position` is its place in the document; exposed pools come after all of them. */
 export type Candidate = {
@@ -161,10 +162,16 @@ function fields(
     retryProfile: route.retry?.profile ?? pool.retryProfile,
     attemptsMax: attemptsOf(route, pool),
     resendNonIdempotent: route.retry?.nonIdempotent ?? poolRetry?.nonIdempotent ?? false,
+    ...(route.hedge !== undefined && { hedge: hedgeOf(route.hedge) }),
     webSocket: webSocketOf(route, pool),
     limits: (route.limits ?? [ROUTE_LIMIT]).flatMap((name) => limits.get(name) ?? []),
   };
 }
+
+const hedgeOf = ({ afterMs, share = HEDGE_SHARE }: NonNullable<RouteConfig["hedge"]>): HedgeRule => ({
+  share,
+  ...(afterMs !== undefined && { afterMs }),
+});
 
 /** A profile of its own brings its own number of tries. */
 const attemptsOf = ({ retry }: RouteConfig, { attemptsMax, instances }: CompiledPool): number =>

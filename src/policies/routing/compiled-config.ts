@@ -1,5 +1,6 @@
 // What a configuration document becomes: everything the data plane reads per request, precomputed.
 
+import type { BreakerSettings } from "../../contracts/breaker.ts";
 import type { SessionCondition } from "../../contracts/config.ts";
 import type { RetryProfile } from "../forwarding/retry-profile.ts";
 import type { ProbeSettings } from "../health/probe-settings.ts";
@@ -35,7 +36,12 @@ export type CompiledPool = {
   readonly attemptsMax: number;
   /** Absent where nobody probes: then only requests tell how instances are. */
   readonly health?: ProbeSettings;
+  /** Absent: however many requests fail, the next is sent. */
+  readonly breaker?: BreakerSettings;
 };
+
+/** When a slow GET or HEAD gets a second try elsewhere, and how many of a route's requests may. */
+export type HedgeRule = { readonly afterMs?: number; readonly share: number };
 
 export type CompiledRoute = {
   /** As configured; `exposed:{pool}` for the route an exposed pool brings along. */
@@ -60,6 +66,8 @@ export type CompiledRoute = {
   readonly retryProfile: RetryProfile;
   readonly attemptsMax: number;
   readonly resendNonIdempotent: boolean;
+  /** Absent: never. */
+  readonly hedge?: HedgeRule;
   readonly webSocket: "pass" | "relay";
   /** All must admit a request; empty where it stands under none. */
   readonly limits: readonly CompiledLimit[];
