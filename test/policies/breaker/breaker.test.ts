@@ -139,12 +139,8 @@ describe("a half-open circuit", () => {
   it("closes when all its trials were answered, and not with one less", () => {
     const breaker = lapsed();
     const trials = [breaker.ask(), breaker.ask(), breaker.ask()];
-    breaker.hear(0, 0, {
-      trials: trials
-        .slice(0, 2)
-        .map((trial) => [trial ?? 0, "answered"])
-        .concat([[trials[2] ?? 0, "pending"]]) as TrialReport[],
-    });
+    const verdicts = ["answered", "answered", "pending"] as const;
+    breaker.hear(0, 0, { trials: verdicts.map((verdict, at): TrialReport => [trials[at] ?? 0, verdict]) });
     expect(breaker.state).toBe("half-open");
     breaker.tell(trials[2], "answered");
     expect([breaker.state, breaker.notice()]).toEqual(["closed", undefined]);
