@@ -8,7 +8,7 @@ import { DefaultApp } from "./session.ts";
 import { JsonObject, strict } from "./strict-object.ts";
 
 /** Names of policies, pools, routes and instances: they appear in URLs, logs and headers. */
-const Name = v.pipe(
+export const Name = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$/, "must be 1 to 64 of A-Z a-z 0-9 . _ -"),
 );
@@ -22,7 +22,7 @@ const OverrideKey = v.pipe(
   v.maxLength(256, "must be at most 256 characters"),
 );
 
-const text = (max: number) =>
+export const text = (max: number) =>
   v.pipe(v.string(), v.nonEmpty("must not be empty"), v.maxLength(max, `must be at most ${max} characters`));
 const path = v.pipe(
   v.string(),
@@ -46,22 +46,30 @@ const named = <S extends v.GenericSchema>(key: typeof Name | typeof OverrideKey,
 const listOf = <S extends v.GenericSchema>(item: S, max: number) =>
   v.pipe(v.array(item), v.maxLength(max, `must hold at most ${max} entries`));
 
-/** One backend: a service binding (`binding`) or an HTTP origin (`url`); which of the two is checked when the document is compiled. */
-export const InstanceConfig = strict({
-  id: Name,
-  binding: v.optional(BindingName),
-  url: v.optional(text(2048)),
-  rpc: v.optional(v.boolean()),
+/** What is said of an instance, wherever it comes from. `restartUrl`: called to restart its process. */
+export const instanceFacts = {
   weight: v.optional(count(1, 1_000)),
   region: v.optional(text(64)),
   features: v.optional(listOf(text(64), 32)),
   type: v.optional(text(32)),
   name: v.optional(text(128)),
   apiKeyEnv: v.optional(BindingName),
+  restartUrl: v.optional(text(2048)),
+};
+
+/** One backend: a service binding (`binding`) or an HTTP origin (`url`); which of the two is checked when the document is compiled. */
+export const InstanceConfig = strict({
+  id: Name,
+  binding: v.optional(BindingName),
+  url: v.optional(text(2048)),
+  rpc: v.optional(v.boolean()),
+  ...instanceFacts,
 });
 export type InstanceConfig = v.InferOutput<typeof InstanceConfig>;
 
 const STRATEGIES = ["round-robin", "least-connections", "weighted", "health-aware", "peak-ewma", "hash"] as const;
+
+export const RegistrationTtlMs = durationMs(1_000, 3_600_000);
 
 const HealthConfig = strict({
   path: v.optional(path),
@@ -89,9 +97,13 @@ const BreakerConfig = strict({
   trials: v.optional(count(1, 100)),
 });
 
+/** For how long an instance that registers itself stays without a heartbeat, unless it says so itself. */
+const RegistrationConfig = strict({ ttlMs: v.optional(RegistrationTtlMs) });
+
 export const PoolConfig = strict({
   instances: v.optional(listOf(InstanceConfig, INSTANCES_MAX)),
   discover: v.optional(BindingName),
+  registration: v.optional(RegistrationConfig),
   exposed: v.optional(v.boolean()),
   strategy: v.optional(v.picklist(STRATEGIES)),
   health: v.optional(HealthConfig),

@@ -2,6 +2,7 @@
 
 import type { BreakerNotice, BreakerSettings, BreakerStatus, TrialReport } from "./breaker.ts";
 import type { HealthFact } from "./health.ts";
+import type { InstanceState, Membership, Registration } from "./lifecycle.ts";
 
 /** What the registry must know of an instance to issue decisions on it. `target` is for people: no secret, no credentials. */
 export type RosterInstance = { readonly id: string; readonly target: string; readonly weight: number };
@@ -68,6 +69,8 @@ export type LeaseCall = {
   readonly trial?: boolean;
   /** What has become of trials granted to this isolate, until the registry has heard it. */
   readonly trials?: readonly TrialReport[];
+  /** Version of the Membership this isolate acts on; absent from those that know of none. */
+  readonly membership?: number;
 };
 
 export type LeaseReply =
@@ -85,6 +88,8 @@ export type LeaseReply =
       readonly breaker?: BreakerNotice;
       /** One request may go through to try the pool. */
       readonly trial?: true;
+      /** Holds from here on, before `range` and `pick`; absent where the isolate knows it. */
+      readonly membership?: Membership;
       readonly renewAfterMs: number;
       /** That serve this pool just now. */
       readonly isolates: number;
@@ -133,10 +138,14 @@ export type RegistryStatus = {
   readonly panic: boolean;
   /** Absent where the pool has no circuit breaker. */
   readonly breaker?: BreakerStatus;
+  /** Instances that registered themselves; those whose id is configured meanwhile are told of, and count for nothing. */
+  readonly registered?: readonly Registration[];
+  /** Of those that are not in. */
+  readonly lifecycle?: readonly { readonly instanceId: string; readonly state: Exclude<InstanceState, "in"> }[];
 };
 
 /** What a pool's registry knows of how its instances are. */
-export type PoolHealth = Pick<RegistryStatus, "ejected" | "probed">;
+export type PoolHealth = Pick<RegistryStatus, "ejected" | "probed" | "registered" | "lifecycle">;
 
 /** An instance put out for the whole fleet because requests failed on it; `times` in a row. Epoch ms. */
 export type Ejection = {

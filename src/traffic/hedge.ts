@@ -19,10 +19,8 @@ type Hedging = {
 };
 
 /** Whether a first try of this request may be hedged at all. */
-export const ruleOf = ({ hedge, pool }: CompiledRoute, { method, upgrade }: Parcel): HedgeRule | undefined =>
-  hedge !== undefined && !upgrade && (method === "GET" || method === "HEAD") && pool.instances.length > 1
-    ? hedge
-    : undefined;
+export const ruleOf = ({ hedge }: CompiledRoute, { method, upgrade }: Parcel): HedgeRule | undefined =>
+  hedge !== undefined && !upgrade && (method === "GET" || method === "HEAD") ? hedge : undefined;
 
 export class HedgedSend {
   /** The try whose end is the end of both. */

@@ -35,7 +35,7 @@ export class Tries {
 
   /** Whether another try could follow the one that is about to be made. */
   get hasMore(): boolean {
-    const isLeft = this.tried.length + 1 < this.#route.pool.instances.length;
+    const isLeft = this.tried.length + 1 < this.#leases.size;
     return isLeft && this.#sent + 1 < this.#sentMax && !this.#leases.retries.isSpent;
   }
 
@@ -101,7 +101,7 @@ export class Tries {
   #book(instance: CompiledInstance, askedMs: number): number | undefined {
     this.tried.push(instance);
     this.#sent++;
-    if (this.#sent >= this.#sentMax || this.tried.length >= this.#route.pool.instances.length) return undefined;
+    if (this.#sent >= this.#sentMax || this.tried.length >= this.#leases.size) return undefined;
     const pauseMs = Math.max(askedMs, retryDelayMs(this.#route.retryProfile, this.#sent, Math.random));
     const nowMs = Date.now();
     return this.#hasTimeAfter(pauseMs, nowMs) && this.#leases.retries.spend(nowMs) ? pauseMs : undefined;

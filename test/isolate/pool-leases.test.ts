@@ -7,7 +7,8 @@ import { PoolLeases, type Selection } from "../../src/isolate/pools/pool-leases.
 import { callRegistry } from "../../src/objects.ts";
 import { answerLeaseCall } from "../../src/policies/balancing/answer-lease-call.ts";
 import { rosterOf } from "../../src/policies/balancing/describe-instance.ts";
-import { openBooks } from "../../src/policies/balancing/registry-books.ts";
+import { openBooks, renewRoster } from "../../src/policies/balancing/registry-books.ts";
+import { registerInstance } from "../../src/policies/lifecycle/member-book.ts";
 import type { CompiledInstance, CompiledPool } from "../../src/policies/routing/compiled-config.ts";
 import { callUnder, poolOf } from "../policies/balancing/isolate-calls.ts";
 
@@ -85,6 +86,8 @@ const spread = (counts: Record<string, number>): number =>
   Math.max(...IDS.map((id) => counts[id] ?? 0)) - Math.min(...IDS.map((id) => counts[id] ?? 0));
 const leastConnections = poolOf("api", IDS, "least-connections");
 const never = new Promise<never>(() => undefined);
+/** What is answered at once has been heard by then. */
+const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 afterEach(() => {
   vi.useRealTimers();
@@ -470,17 +473,37 @@ describe("a registry that does not answer", () => {
 });
 
 describe("instances", () => {
-  it("that are none give nothing; a pool's only one needs no decision", async () => {
-    const registry = await realRegistry();
-    const none = isolate({ ...registry, pool: poolOf("api", []) });
-    expect(none.leases.select({ ctx: none.ctx, nowMs: Date.now() })).toBeUndefined();
-    const only = isolate({ ...registry, pool: poolOf("api", ["solo"]) });
-    expect(only.leases.select({ ctx: only.ctx, nowMs: Date.now() })).toMatchObject({
-      how: "only",
-      instance: { id: "solo" },
-    });
-    await only.over();
-    expect(registry.made.calls).toBe(0);
+  it("that are none give nothing, and one that registers meanwhile is found by whoever asks again", async () => {
+    const clock = { nowMs: 1_000_000 };
+    const registry = registryOn(clock);
+    const none = isolate({ ...registry, pool: poolOf("api", []), clock });
+    const select = () => none.leases.select({ ctx: none.ctx, nowMs: clock.nowMs });
+    expect(await select()).toBeUndefined();
+    expect(select()).toBeUndefined();
+    registerInstance(registry.books.members, { id: "late", url: "http://late" }, { ttlMs: 60_000, nowMs: clock.nowMs });
+    renewRoster(registry.books, clock.nowMs);
+    clock.nowMs += 1_000;
+    expect(await select()).toMatchObject({ how: "only", instance: { id: "late", target: { base: "http://late" } } });
+    // The first was told to bring the roster along.
+    expect(registry.calls.length).toBe(3);
+  });
+
+  it("that are alone need no decision, but the word that they are in: asked for by the first request after a second, else in passing", async () => {
+    const clock = { nowMs: 1_000_000 };
+    const registry = registryOn(clock);
+    const only = isolate({ ...registry, pool: poolOf("api", ["solo"]), clock });
+    const select = () => only.leases.select({ ctx: only.ctx, nowMs: clock.nowMs });
+    const first = select();
+    expect(first).toBeInstanceOf(Promise);
+    expect(await first).toMatchObject({ how: "only", instance: { id: "solo" } });
+    for (let i = 0; i < 100; i++) {
+      clock.nowMs += 20;
+      expect(select()).toMatchObject({ how: "only", instance: { id: "solo" } });
+      await settled();
+    }
+    expect(registry.calls.length).toBeLessThanOrEqual(6);
+    clock.nowMs += 1_000;
+    expect(select()).toBeInstanceOf(Promise);
   });
 
   it("tried already are not selected again, and nothing is when all were", async () => {

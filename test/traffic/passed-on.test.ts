@@ -22,7 +22,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** So late that the next instance is chosen on no lease. */
+/** So late that the registry is asked again before the next instance is chosen. */
 const unavailable = (): Response => {
   vi.setSystemTime(Date.now() + 5_000);
   return new Response("later", { status: 503 });

@@ -1,10 +1,13 @@
 // An isolate's account with one pool's registry: what it holds, what it owes a report of, what it asks for next. Decides no request.
 // Used by PoolLeases only.
 
+import type { Membership } from "../../contracts/lifecycle.ts";
 import type { LeaseCall, Roster } from "../../contracts/registry.ts";
 import { rosterOf } from "../../policies/balancing/describe-instance.ts";
+import { asksFirstAfterMs } from "../../policies/balancing/lease-timing.ts";
 import { fadeRecent, isPrefetchDue, positionsWanted } from "../../policies/balancing/range-size.ts";
 import { isSameOrder } from "../../policies/balancing/roster-order.ts";
+import { asInstance, withRegistered } from "../../policies/lifecycle/read-registration.ts";
 import type { CompiledPool } from "../../policies/routing/compiled-config.ts";
 import { OutcomeReports } from "./outcome-reports.ts";
 import type { Leased } from "./pool-line.ts";
@@ -12,9 +15,7 @@ import { PoolRanges } from "./pool-ranges.ts";
 import { PoolSlots } from "./pool-slots.ts";
 
 const NEVER = Number.NEGATIVE_INFINITY;
-/** How old what an isolate knows of who is out may be, and what a busy one's report may take beyond renewAfterMs. */
-const VERDICT_MS = 1_000;
-const REPORT_MS = 500;
+const NO_MEMBERS: Membership = { version: 0, registered: [], closed: [], reconnect: [] };
 
 export class PoolAccount {
   readonly slots = new PoolSlots();
@@ -25,6 +26,7 @@ export class PoolAccount {
   uncounted = 0;
   readonly #isolateId: string;
   #pool: CompiledPool | undefined;
+  /** As configured. */
   #roster: Roster = { configVersion: 0, deployedAt: 0, strategy: "round-robin", instances: [] };
   /** A request that began under one of them must not bring it back. */
   readonly #superseded = new WeakSet<CompiledPool>();
@@ -32,6 +34,9 @@ export class PoolAccount {
   #recentRequests = 0;
   #recentAtMs = NEVER;
   #callId = 0;
+  #membership = NO_MEMBERS;
+  /** What the registry knows that this isolate knows. */
+  #membershipTold = 0;
   readonly #outcomes = new OutcomeReports();
   #hasReportedLoad = false;
 
@@ -41,7 +46,7 @@ export class PoolAccount {
 
   /** Of one request. */
   get triesMax(): number {
-    return this.#pool?.attemptsMax ?? 1;
+    return Math.min(this.#pool?.attemptsMax ?? 1, this.slots.all.length);
   }
 
   get roster(): Roster {
@@ -53,24 +58,27 @@ export class PoolAccount {
     return this.#snapshotAtMs;
   }
 
-  /** Whether what the registry said of who is out, and of the circuit, may have changed for long. */
-  isOutOfDate(nowMs: number, renewAfterMs: number): boolean {
-    return nowMs - this.#snapshotAtMs >= Math.max(VERDICT_MS, renewAfterMs + REPORT_MS);
-  }
-
   /** Takes on the pool as configured now: counters and failures carry over by instance id, positions if they still mean the same. */
   bind(pool: CompiledPool, configVersion: number, deployedAt: number): boolean {
     if (pool === this.#pool || this.#superseded.has(pool)) return false;
     if (this.#pool !== undefined) this.#superseded.add(this.#pool);
-    const roster = rosterOf(pool, configVersion, deployedAt);
-    if (!isSameOrder(roster, this.#roster)) {
+    this.#pool = pool;
+    this.#enrol(rosterOf(pool, configVersion, deployedAt));
+    return true;
+  }
+
+  /** The pool with whoever is registered. What is held of decisions over another order of instances is void. */
+  #enrol(roster: Roster): void {
+    const { registered, closed } = this.#membership;
+    const instances = withRegistered(this.#pool?.instances ?? [], registered.map(asInstance));
+    const before = this.slots.all.map(({ instance }) => instance);
+    if (!isSameOrder({ ...roster, instances }, { ...this.#roster, instances: before })) {
       this.ranges.clear();
       this.#snapshotAtMs = NEVER;
     }
-    this.#pool = pool;
     this.#roster = roster;
-    this.slots.bind(pool.instances);
-    return true;
+    this.slots.bind(instances);
+    this.slots.close(closed);
   }
 
   countRequest(nowMs: number, renewAfterMs: number): void {
@@ -78,13 +86,20 @@ export class PoolAccount {
     this.#recentAtMs = nowMs;
   }
 
-  isPrefetchDue(): boolean {
+  /** Of a pool's only instance nothing is leased but the word that it is in: that is renewed before a busy isolate must wait for it. */
+  isPrefetchDue(nowMs: number, renewAfterMs: number): boolean {
+    if (this.slots.all.length === 1) return nowMs - this.#snapshotAtMs >= asksFirstAfterMs(renewAfterMs) / 2;
     return this.#roster.strategy === "round-robin" && isPrefetchDue(this.#earlierRequests(), this.ranges.held);
   }
 
   /** Whether each choice is the registry's own: isolates see each other's late, which evens out by itself only where requests are short. */
   isForRegistry(lasting = false): boolean {
-    return lasting && this.#roster.strategy === "least-connections";
+    return lasting && this.wantsPick;
+  }
+
+  /** Whether the registry may decide for a request that waits. */
+  get wantsPick(): boolean {
+    return this.#roster.strategy === "least-connections" && this.slots.all.length > 1;
   }
 
   compose(pick: boolean, nowMs: number): LeaseCall {
@@ -101,10 +116,16 @@ export class PoolAccount {
       want: this.#positionsWanted(avoid.length),
       pick,
       avoid,
+      membership: this.#membership.version,
     };
   }
 
   hear(reply: Leased, call: LeaseCall, askedAtMs: number): void {
+    this.#membershipTold = call.membership ?? 0;
+    if (reply.membership !== undefined) {
+      this.#membership = reply.membership;
+      this.#enrol(this.#roster);
+    }
     this.ranges.acknowledge(call.reports);
     if (reply.range !== undefined) this.ranges.accept(reply.range, askedAtMs);
     this.uncounted -= call.uncounted;
@@ -119,6 +140,7 @@ export class PoolAccount {
   hasNews(): boolean {
     return (
       this.uncounted > 0 ||
+      this.#membershipTold !== this.#membership.version ||
       this.#hasReportedLoad ||
       this.slots.isBusy() ||
       this.slots.hasFailed() ||

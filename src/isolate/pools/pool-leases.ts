@@ -2,6 +2,7 @@
 // call shared by all who wait, else by itself. Counts what is under way. Called by the data plane, which gets it from leased-pools.ts.
 
 import { type Barring, barringAt, scanAvailable } from "../../policies/balancing/instance-availability.ts";
+import { asksFirstAfterMs } from "../../policies/balancing/lease-timing.ts";
 import { isSnapshotUsable, pickBySnapshot } from "../../policies/balancing/pick-by-snapshot.ts";
 import { RetryBudget } from "../../policies/forwarding/retry-budget.ts";
 import type { CompiledInstance, CompiledPool } from "../../policies/routing/compiled-config.ts";
@@ -93,25 +94,34 @@ export class PoolLeases {
     if (this.#account.bind(pool, configVersion, deployedAt)) this.#line.reset();
   }
 
-  /** Undefined when the pool has no instance that was not tried. Never rejects; a promise waits at most WAIT_MS_MAX of pool-line.ts for the registry. */
+  /** How many instances the pool has, those that registered themselves included. */
+  get size(): number {
+    return this.#account.slots.all.length;
+  }
+
+  /** Undefined when the pool has no open instance that was not tried. Never rejects; a promise waits at most WAIT_MS_MAX of pool-line.ts for the registry. */
   select(scope: SelectScope): Selection | Promise<Selection | undefined> | undefined {
     const nowMs = this.#time.see(scope.nowMs);
     const slots = this.#account.slots.all;
     const barring = barringAt(slots, scope.tried, nowMs);
-    if (scanAvailable(slots, 0, barring) === -1) return undefined;
+    const isAgain = barring.tried.length > 0;
+    const isOutOfDate = this.#isOutOfDate(nowMs);
+    const isNobodyLeft = scanAvailable(slots, 0, barring) === -1;
+    if (isNobodyLeft && (isAgain || !isOutOfDate)) return undefined;
     this.#reports.soon(scope.ctx, nowMs);
-    if (barring.tried.length === 0) this.retries.earn(nowMs);
-    if (slots.length === 1) return this.#chosen(0, "only", 0);
-    this.#account.countRequest(nowMs, this.#line.renewAfterMs);
+    if (!isAgain) this.retries.earn(nowMs);
+    if (slots.length > 1) this.#account.countRequest(nowMs, this.#line.renewAfterMs);
+    if (isOutOfDate) return this.#afterAsking(scope, nowMs);
     const trial = this.#onTrial(scope, barring);
     if (trial !== undefined) return trial;
     const selection = this.#account.isForRegistry(scope.lasting) ? undefined : this.#fromLease(barring, nowMs);
     if (selection !== undefined) {
-      if (this.#account.isPrefetchDue() && this.#line.mayAsk(nowMs)) this.#line.ask(scope.ctx);
+      const isDue = this.#account.isPrefetchDue(nowMs, this.#line.renewAfterMs);
+      if (isDue && this.#line.mayAsk(nowMs)) this.#line.ask(scope.ctx);
       return selection;
     }
     // Who has failed once has waited enough: any instance not tried yet will do.
-    if (barring.tried.length > 0) return this.#locally(barring, nowMs);
+    if (isAgain) return this.#locally(barring, nowMs);
     if (!this.#line.isDown(nowMs)) return this.#afterAsking(scope, nowMs);
     if (this.#line.mayAsk(nowMs)) this.#line.ask(scope.ctx);
     return this.#locally(barring, nowMs);
@@ -172,16 +182,19 @@ export class PoolLeases {
 
   async #afterAsking(scope: SelectScope, sinceMs: number): Promise<Selection | undefined> {
     const account = this.#account;
+    account.ranges.giveBackExpired(sinceMs);
     account.waiting++;
     try {
       for (let asks = 0; asks < ASKS_MAX; asks++) {
-        const flight = this.#line.ask(scope.ctx, account.roster.strategy === "least-connections");
+        const flight = this.#line.ask(scope.ctx, account.wantsPick);
         const landing = await this.#line.landing(flight, sinceMs);
         if (landing?.answered !== true) break;
         const nowMs = this.#time.read();
-        const granted = this.#granted(landing, nowMs);
+        const barring = this.#barringNow(scope, nowMs);
+        if (scanAvailable(account.slots.all, 0, barring) === -1) return undefined;
+        const granted = this.#granted(landing, barring, nowMs);
         if (granted === undefined && account.isForRegistry(scope.lasting) && asks < ASKS_MAX - 1) continue;
-        const selection = granted ?? this.#fromLease(this.#barringNow(scope, nowMs), nowMs);
+        const selection = granted ?? this.#fromLease(barring, nowMs);
         if (selection !== undefined) return promise(selection);
       }
     } finally {
@@ -195,20 +208,19 @@ export class PoolLeases {
     return barringAt(this.#account.slots.all, tried, nowMs);
   }
 
-  /** The object's pick, for whichever of those who waited comes first. */
-  #granted(landing: Landing, nowMs: number): Selection | undefined {
+  /** The object's pick, for whichever of those who waited comes first. It knows nothing of what this request has tried. */
+  #granted(landing: Landing, { tried }: Barring, nowMs: number): Selection | undefined {
     const slot = landing.pick === undefined ? undefined : this.#account.slots.find(landing.pick);
     landing.pick = undefined;
-    return slot && { instance: slot.instance, slot, how: "object", ageMs: nowMs - this.#account.snapshotAtMs };
+    if (slot === undefined || tried.some(({ id }) => id === slot.instance.id)) return undefined;
+    return { instance: slot.instance, slot, how: "object", ageMs: nowMs - this.#account.snapshotAtMs };
   }
 
   #fromLease(barring: Barring, nowMs: number): Selection | undefined {
     const { slots, ranges, roster, snapshotAtMs } = this.#account;
+    if (this.#isOutOfDate(nowMs)) return undefined;
+    if (slots.all.length === 1) return this.#chosen(scanAvailable(slots.all, 0, barring), "only", 0);
     if (roster.strategy === "round-robin") {
-      if (this.#isOutOfDate(nowMs)) {
-        ranges.giveBackExpired(nowMs);
-        return undefined;
-      }
       const at = ranges.spend(slots.all, barring, nowMs);
       return this.#chosen(at, "range", nowMs - ranges.askedAtMs);
     }
@@ -217,9 +229,10 @@ export class PoolLeases {
     return this.#chosen(pickBySnapshot(slots.all, { barring, ageMs, start: this.#turn++ }), "snapshot", ageMs);
   }
 
-  /** Whoever was idle may not have heard who is out by now, and asks first; while the registry is down, there is nobody to ask. */
+  /** Whoever was idle may not have heard who is in by now, and asks first; while the registry is down, there is nobody to ask. */
   #isOutOfDate(nowMs: number): boolean {
-    return this.#account.isOutOfDate(nowMs, this.#line.renewAfterMs) && !this.#line.isDown(nowMs);
+    const ageMs = nowMs - this.#account.snapshotAtMs;
+    return ageMs >= asksFirstAfterMs(this.#line.renewAfterMs) && !this.#line.isDown(nowMs);
   }
 
   /** Without the registry: in turn, or by this isolate's own requests and whatever the last snapshot is still worth. */

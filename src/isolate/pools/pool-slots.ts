@@ -115,6 +115,12 @@ export class PoolSlots {
     }
   }
 
+  /** Takes in who is closed. */
+  close(instanceIds: readonly string[]): void {
+    const closed = new Set(instanceIds);
+    for (const slot of this.#slots) slot.closed = closed.has(slot.instance.id);
+  }
+
   /** Those put out for the whole fleet that requests wait for. */
   awaitedOut(nowMs: number): PoolSlot[] {
     return this.#slots.filter(({ ejectedUntilMs, waiting }) => waiting.size > 0 && ejectedUntilMs > nowMs);
@@ -138,8 +144,8 @@ export class PoolSlots {
 
   /** Ids of the instances passed over at `nowMs`. */
   skipped(nowMs: number): string[] {
-    return this.#slots.flatMap(({ instance, outUntilMs, ejectedUntilMs }) =>
-      Math.max(outUntilMs, ejectedUntilMs) > nowMs ? [instance.id] : [],
+    return this.#slots.flatMap(({ instance, outUntilMs, ejectedUntilMs, closed }) =>
+      closed || Math.max(outUntilMs, ejectedUntilMs) > nowMs ? [instance.id] : [],
     );
   }
 }
@@ -155,6 +161,7 @@ const openSlot = (instance: CompiledInstance): PoolSlot => ({
   hot: false,
   failures: 0,
   ejectedUntilMs: 0,
+  closed: false,
   outcomes: new OutcomeCount(),
   waiting: new Set(),
   ...NOTHING_KNOWN,

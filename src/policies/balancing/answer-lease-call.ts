@@ -2,15 +2,16 @@
 
 import type { LeaseCall, LeaseReply } from "../../contracts/registry.ts";
 import { grantTrial, hearBreaker, noticeOf } from "../breaker/breaker.ts";
-import { hearOutcomes, keepOnly } from "../health/ejections.ts";
+import { hearOutcomes } from "../health/ejections.ts";
 import { type OutOfPool, outOfPool } from "../health/out-of-pool.ts";
+import { membershipFor } from "../lifecycle/member-book.ts";
 import { countPick, hearIsolate, orderOf, othersThan, rememberReply } from "./fleet-load.ts";
 import { issueRange, usePosition } from "./issue-positions.ts";
 import { type LeaseTiming, leaseTiming } from "./lease-timing.ts";
 import { pickLeastConnections } from "./pick-least-connections.ts";
-import { needsReservation, reserveBlock, voidPositions } from "./position-ledger.ts";
-import { lapseOverdue, type RegistryBooks, type StoredRoster } from "./registry-books.ts";
-import { compareRosterKeys, isSameOrder } from "./roster-order.ts";
+import { needsReservation, reserveBlock } from "./position-ledger.ts";
+import { adoptRoster, lapseOverdue, type RegistryBooks, type StoredRoster } from "./registry-books.ts";
+import { compareRosterKeys } from "./roster-order.ts";
 import { settleRange } from "./settle-range.ts";
 
 /** An isolate holds two ranges and settles a few; more is not one of ours. */
@@ -22,7 +23,9 @@ type Visit = {
   readonly roster: StoredRoster;
   readonly nowMs: number;
   readonly timing: LeaseTiming;
-  /** Whom everybody passes over, and for how much longer. */
+  /** The roster without those that are closed. */
+  readonly open: StoredRoster["instances"];
+  /** Whom of those everybody passes over, and for how much longer. */
   readonly out: OutOfPool["out"];
 };
 
@@ -35,8 +38,9 @@ export function answerLeaseCall(books: RegistryBooks, call: LeaseCall, nowMs: nu
   const isNew = order.kind === "new";
   if (isNew) hear(books, { call, roster, nowMs });
   const timing = leaseTiming(books.fleet.isolates.size);
-  const { out } = outOfPool(books, roster.instances, nowMs);
-  const visit = { call, roster, nowMs, timing, out };
+  const open = openInstances(books, roster);
+  const { out } = outOfPool(books, open, nowMs);
+  const visit = { call, roster, nowMs, timing, open, out };
   settle(books, visit);
   lapseOverdue(books, nowMs);
   return isNew ? grant(books, visit) : leased(books, visit);
@@ -53,14 +57,14 @@ function judgeRoster(
   if (current !== undefined && order === 0) return current;
   if (current !== undefined && order < 0) return { kind: "roster_outdated", configVersion: current.configVersion };
   if (roster === undefined || compareRosterKeys(roster, rosterKey) !== 0) return { kind: "roster_wanted" };
-  const isMoved = current === undefined || !isSameOrder(roster, current);
-  if (isMoved) voidPositions(books.ledger);
-  keepOnly(books.ejections, { before: current?.instances ?? [], now: roster.instances }, nowMs);
-  books.roster = { ...roster, version: (current?.version ?? 0) + Number(isMoved) };
-  return books.roster;
+  return adoptRoster(books, roster, nowMs);
 }
 
-function hear(books: RegistryBooks, { call, roster, nowMs }: Omit<Visit, "timing" | "out">): void {
+function openInstances({ members: { closings } }: RegistryBooks, { instances }: StoredRoster): Visit["open"] {
+  return closings.size === 0 ? instances : instances.filter(({ id }) => !closings.has(id));
+}
+
+function hear(books: RegistryBooks, { call, roster, nowMs }: Pick<Visit, "call" | "roster" | "nowMs">): void {
   const { instances } = roster;
   const outcomes = hearIsolate(books.fleet, call, { instances, nowMs });
   hearOutcomes(books.ejections, outcomes, { instances, nowMs });
@@ -95,13 +99,17 @@ function grant(books: RegistryBooks, visit: Visit): LeaseReply {
   return reply;
 }
 
-function leased(books: RegistryBooks, { call: { isolateId }, roster, nowMs, timing: { renewAfterMs }, out }: Visit) {
+function leased(books: RegistryBooks, visit: Visit) {
+  const { call, roster, nowMs, timing, out } = visit;
+  const { renewAfterMs } = timing;
   const breaker = noticeOf(books.breaker, roster.breaker, { nowMs, againMs: renewAfterMs });
+  const membership = membershipFor(books.members, call.membership, nowMs);
   return {
     kind: "leased",
-    others: othersThan(books.fleet, isolateId),
+    others: othersThan(books.fleet, call.isolateId),
     out,
     ...(breaker && { breaker }),
+    ...(membership && { membership }),
     renewAfterMs,
     isolates: books.fleet.isolates.size,
   } as const;
@@ -126,10 +134,9 @@ function issue(books: RegistryBooks, { call, roster, nowMs, timing }: Visit) {
   });
 }
 
-function decide(books: RegistryBooks, { call, roster, out }: Visit): string | undefined {
+function decide(books: RegistryBooks, { call, open: instances, out }: Visit): string | undefined {
   reserve(books);
   const { isolateId, avoid } = call;
-  const { instances } = roster;
   const start = usePosition(books.ledger);
   const inFlight = books.fleet.totals;
   const picked = pickLeastConnections({ instances, inFlight, out: out.map(([id]) => id), avoid, start });

@@ -43,13 +43,15 @@ export function describeRegistry(pool: string, books: RegistryBooks, nowMs: numb
   };
 }
 
-export const describeHealth = ({ roster, ejections, verdicts }: RegistryBooks, nowMs: number): PoolHealth => ({
+export const describeHealth = ({ roster, ejections, verdicts, members }: RegistryBooks, nowMs: number): PoolHealth => ({
   ejected: outNow(ejections, roster?.instances ?? [], nowMs).map(([instanceId, forMs]) => ({
     instanceId,
     times: ejections.latest.get(instanceId)?.times ?? 0,
     forMs,
   })),
   probed: [...verdictsNow(verdicts, nowMs).values()],
+  registered: [...members.registrations.values()],
+  lifecycle: [...members.closings.values()].map(({ instanceId, state }) => ({ instanceId, state })),
 });
 
 function listProbed({ roster, verdicts }: RegistryBooks, state: ProbeState, nowMs: number): string[] {

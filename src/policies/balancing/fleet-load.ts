@@ -14,6 +14,8 @@ type IsolateLoad = {
   lastReply: LeaseReply | undefined;
   readonly inFlight: Map<string, number>;
   readonly told: Told;
+  /** Version of the membership it acts on; undefined where it knows of none. */
+  readonly membership: number | undefined;
 };
 
 export type FleetLoad = {
@@ -44,16 +46,23 @@ export function orderOf(fleet: FleetLoad, call: Pick<LeaseCall, "isolateId" | "c
 /** Puts this report in the place of the isolate's last one. Returns what has become of requests since. */
 export function hearIsolate(
   fleet: FleetLoad,
-  call: Pick<LeaseCall, "isolateId" | "callId" | "inFlight" | "outcomes" | "since">,
+  call: Pick<LeaseCall, "isolateId" | "callId" | "inFlight" | "outcomes" | "since" | "membership">,
   { instances, nowMs }: { readonly instances: readonly { readonly id: string }[]; readonly nowMs: number },
 ): Outcome[] {
   const news = newOutcomes(call, fleet.isolates.get(call.isolateId)?.told);
   forgetIsolate(fleet, call.isolateId);
   const inFlight = new Map(call.inFlight.filter(([, requests]) => requests > 0));
   for (const [id, requests] of inFlight) addTotal(fleet, id, requests);
-  const { callId: lastCallId } = call;
+  const { callId: lastCallId, membership } = call;
   const told = keepTold(call, instances);
-  fleet.isolates.set(call.isolateId, { lastSeenMs: nowMs, lastCallId, lastReply: undefined, inFlight, told });
+  fleet.isolates.set(call.isolateId, {
+    lastSeenMs: nowMs,
+    lastCallId,
+    lastReply: undefined,
+    inFlight,
+    told,
+    membership,
+  });
   if (fleet.isolates.size > ISOLATES_MAX) forgetIsolate(fleet, oldestOf(fleet));
   return news;
 }

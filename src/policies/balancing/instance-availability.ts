@@ -14,6 +14,8 @@ export type Availability = {
   readonly outUntilMs: number;
   /** Epoch ms until which the registry has put it out for all isolates. */
   readonly ejectedUntilMs: number;
+  /** An operator has taken it out: nobody is sent to it, not even where all others are out. */
+  readonly closed: boolean;
 };
 
 /** `outAfterMs`: instances out until after this time are passed over; Infinity passes over none. */
@@ -21,7 +23,7 @@ export type Barring = { readonly tried: readonly CompiledInstance[]; readonly ou
 
 const NONE_TRIED: readonly CompiledInstance[] = [];
 
-/** Whom to pass over at `nowMs`. When all that is left is out, being out counts for nothing: a guess beats an error. */
+/** Whom to pass over at `nowMs`. When all that is left and open is out, being out counts for nothing: a guess beats an error. */
 export function barringAt(
   instances: readonly Availability[],
   tried: readonly CompiledInstance[] | undefined,
@@ -35,6 +37,7 @@ export function barringAt(
 }
 
 export function isBarred(instance: Availability, { tried, outAfterMs }: Barring): boolean {
+  if (instance.closed) return true;
   if (instance.outUntilMs > outAfterMs || instance.ejectedUntilMs > outAfterMs) return true;
   return tried.length > 0 && tried.some(({ id }) => id === instance.instance.id);
 }

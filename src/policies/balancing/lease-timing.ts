@@ -15,6 +15,13 @@ const RANGE_GRACE_MS = 2_000;
 /** How many replies may get lost before an isolate counts as gone. */
 const RENEWALS_MISSED_MAX = 3;
 
+/** How old what an isolate knows of who is out may be, and what a busy one's report may take beyond renewAfterMs. */
+const VERDICT_MS = 1_000;
+const REPORT_MS = 500;
+
+/** An isolate that has heard nothing for so long may not know who is out or closed by now, and asks before it sends anybody anywhere. */
+export const asksFirstAfterMs = (renewAfterMs: number): number => Math.max(VERDICT_MS, renewAfterMs + REPORT_MS);
+
 export type LeaseTiming = {
   /** When an active isolate calls again. */
   readonly renewAfterMs: number;

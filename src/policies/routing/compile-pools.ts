@@ -5,12 +5,14 @@ import type { ConfigDocument, InstanceConfig, PoolConfig } from "../../contracts
 import { compileBreaker } from "../breaker/breaker-settings.ts";
 import { ATTEMPTS } from "../forwarding/retry-profile.ts";
 import { compileProbeSettings } from "../health/probe-settings.ts";
+import { isFitKeyName, UNFIT_KEY_NAME } from "./api-key-name.ts";
 import type { CompiledInstance, CompiledPool, Target } from "./compiled-config.ts";
 import { isControlPath } from "./control-paths.ts";
 import type { Findings, Place } from "./findings.ts";
+import { baseOf, isCallable, NO_BASE, UNCALLABLE } from "./origin-base.ts";
 
-/** Variables of our own that must never leave as somebody's API key, though their names end like one. */
-const OWN_SECRETS = new Set(["ORCHESTRATOR_API_KEY"]);
+/** Two heartbeats may get lost of an instance that sends one every ten seconds. */
+const REGISTRATION_TTL_MS = 30_000;
 
 export type Surroundings = { readonly bindings: Bindings; readonly findings: Findings };
 
@@ -20,17 +22,18 @@ export const compilePools = (pools: ConfigDocument["pools"], around: Surrounding
 function compilePool(name: string, pool: PoolConfig, around: Surroundings): CompiledPool {
   const { findings } = around;
   const place = ["pools", name];
-  if ((pool.instances === undefined) === (pool.discover === undefined)) {
-    findings.problem(place, "needs either instances or discover");
+  const { instances: configured = pool.registration && [] } = pool;
+  if ((configured === undefined) === (pool.discover === undefined)) {
+    findings.problem(place, "needs either instances or discover, or registration alone");
   }
   if (pool.exposed && isControlPath(`/${name}`)) {
     findings.problem([...place, "exposed"], `/${name}/* belongs to the control surface`);
   }
   adviseOnPool(pool, place, findings);
   const instances =
-    pool.instances === undefined
-      ? discoverInstances(pool.discover, around.bindings)
-      : compileInstances(pool.instances, place, around);
+    pool.discover === undefined
+      ? compileInstances(configured ?? [], place, around)
+      : discoverInstances(pool.discover, around.bindings);
   // Document 001 discovers its workers and tries every one of them (R28).
   const retryProfile = pool.retry?.profile ?? (pool.discover === undefined ? "default" : "failover");
   return {
@@ -40,7 +43,8 @@ function compilePool(name: string, pool: PoolConfig, around: Surroundings): Comp
     exposed: pool.exposed === true,
     instances,
     retryProfile,
-    attemptsMax: Math.min(instances.length, pool.retry?.attempts ?? ATTEMPTS[retryProfile]),
+    attemptsMax: pool.retry?.attempts ?? ATTEMPTS[retryProfile],
+    registrationTtlMs: pool.registration?.ttlMs ?? REGISTRATION_TTL_MS,
     ...(pool.health !== undefined && { health: compileProbeSettings(pool.health) }),
     ...(pool.breaker !== undefined && { breaker: compileBreaker(pool.breaker) }),
   };
@@ -83,8 +87,10 @@ function compileInstances(instances: readonly InstanceConfig[], pool: Place, aro
 function compileInstance(instance: InstanceConfig, place: Place, around: Surroundings): CompiledInstance[] {
   const keyIsFit = checkApiKey(instance.apiKeyEnv, [...place, "apiKeyEnv"], around);
   const target = compileTarget(instance, place, around);
+  const { id, weight = 1, features = [], apiKeyEnv, region, type, name, restartUrl } = instance;
+  if (restartUrl !== undefined && !isCallable(restartUrl))
+    around.findings.problem([...place, "restartUrl"], UNCALLABLE);
   if (target === undefined || !keyIsFit) return [];
-  const { id, weight = 1, features = [], apiKeyEnv, region, type, name } = instance;
   return [
     {
       id,
@@ -95,14 +101,15 @@ function compileInstance(instance: InstanceConfig, place: Place, around: Surroun
       ...(region !== undefined && { region }),
       ...(type !== undefined && { type }),
       ...(name !== undefined && { name }),
+      ...(restartUrl !== undefined && { restartUrl }),
     },
   ];
 }
 
 function checkApiKey(name: string | undefined, place: Place, around: Surroundings): boolean {
   if (name === undefined) return true;
-  if (!name.endsWith("_API_KEY") || OWN_SECRETS.has(name)) {
-    around.findings.problem(place, "must end in _API_KEY and not be a secret of this plane");
+  if (!isFitKeyName(name)) {
+    around.findings.problem(place, UNFIT_KEY_NAME);
     return false;
   }
   if (around.bindings.get(name) !== "text") {
@@ -123,20 +130,10 @@ function compileTarget(
   if (url !== undefined) {
     if (rpc) return refuse("rpc", "needs a binding: a url is called over HTTP");
     const base = baseOf(url);
-    return base === undefined
-      ? refuse("url", "must be http:// or https:// with a host, and no credentials, dot segments, query or fragment")
-      : { kind: "url", base };
+    return base === undefined ? refuse("url", NO_BASE) : { kind: "url", base };
   }
   const kind = bindings.get(`${binding}`);
   if (kind === undefined) return refuse("binding", `there is no binding named ${binding}`);
   if (kind !== "service") return refuse("binding", `${binding} is bound, but not to a service`);
   return { kind: "binding", binding: `${binding}`, rpc };
-}
-
-/** Scheme, authority and path prefix without a trailing slash. */
-function baseOf(url: string): string | undefined {
-  if (!/^https?:\/\/[^/?#\\@\s]/i.test(url) || /[?#\\@\s]/.test(url) || !URL.canParse(url)) return undefined;
-  if (/\/(?:\.|%2e){1,2}(?=\/|$)/i.test(url)) return undefined;
-  const { origin, pathname } = new URL(url);
-  return `${origin}${pathname.replace(/\/+$/, "")}`;
 }

@@ -111,7 +111,7 @@ const neverHolds = (session: SessionCondition | undefined): boolean =>
 
 /** Declared without a single instance. One whose instances all fail to compile has been named already. */
 const isEmpty = (pool: CompiledPool, document: ConfigDocument): boolean =>
-  document.pools?.[pool.name]?.instances?.length === 0;
+  document.pools?.[pool.name]?.instances?.length === 0 && document.pools[pool.name]?.registration === undefined;
 
 /** A socket that is passed can't be cut: an authenticated route says `revocable: false` to accept that. */
 function checkWebSocket(route: RouteConfig, position: number, findings: Findings): void {
@@ -174,8 +174,8 @@ const hedgeOf = ({ afterMs, share = HEDGE_SHARE }: NonNullable<RouteConfig["hedg
 });
 
 /** A profile of its own brings its own number of tries. */
-const attemptsOf = ({ retry }: RouteConfig, { attemptsMax, instances }: CompiledPool): number =>
-  Math.min(instances.length, retry?.attempts ?? (retry?.profile === undefined ? attemptsMax : ATTEMPTS[retry.profile]));
+const attemptsOf = ({ retry }: RouteConfig, { attemptsMax }: CompiledPool): number =>
+  retry?.attempts ?? (retry?.profile === undefined ? attemptsMax : ATTEMPTS[retry.profile]);
 
 /** Equal for routes that hold for the very same requests: a path is never without its `/`. */
 const distinction = ({ host, path, route }: Candidate): string =>

@@ -22,6 +22,8 @@ export type CompiledInstance = {
   /** For people (L69). */
   readonly name?: string;
   readonly features: readonly string[];
+  /** Called to restart its process. */
+  readonly restartUrl?: string;
 };
 
 export type CompiledPool = {
@@ -32,8 +34,10 @@ export type CompiledPool = {
   readonly exposed: boolean;
   readonly instances: readonly CompiledInstance[];
   readonly retryProfile: RetryProfile;
-  /** Tries per request, first included; never more than there are instances. */
+  /** Tries per request, first included; there may be fewer instances. */
   readonly attemptsMax: number;
+  /** How long an instance that registers itself stays without a heartbeat, unless it says so itself. */
+  readonly registrationTtlMs: number;
   /** Absent where nobody probes: then only requests tell how instances are. */
   readonly health?: ProbeSettings;
   /** Absent: however many requests fail, the next is sent. */

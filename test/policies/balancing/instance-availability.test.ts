@@ -16,6 +16,7 @@ const available = (id: string, outUntilMs = 0, ejectedUntilMs = 0) => ({
   failures: 0,
   outUntilMs,
   ejectedUntilMs,
+  closed: false,
 });
 
 describe("afterFailure", () => {

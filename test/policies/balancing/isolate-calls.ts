@@ -46,4 +46,5 @@ export const poolOf = (
   instances: ids.map(instanceOf),
   retryProfile: "default",
   attemptsMax: ids.length,
+  registrationTtlMs: 30_000,
 });

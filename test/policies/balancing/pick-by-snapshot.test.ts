@@ -20,6 +20,7 @@ const load = (id: string, more: Partial<SnapshotLoad> = {}): SnapshotLoad => ({
   failures: 0,
   outUntilMs: 0,
   ejectedUntilMs: 0,
+  closed: false,
   ...more,
 });
 const fresh = { barring: { tried: [], outAfterMs: 0 }, ageMs: 0, start: 0 };

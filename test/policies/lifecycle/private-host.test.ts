@@ -1,0 +1,85 @@
+// Which URLs lead somewhere that only this machine or its network can see, however they are spelled.
+
+import { describe, expect, it } from "vitest";
+import { isPrivateUrl } from "../../../src/policies/lifecycle/private-host.ts";
+
+describe("isPrivateUrl", () => {
+  it.each([
+    "127.0.0.1",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0x7f.1",
+    "0177.0.0.1",
+    "017700000001",
+    "１２７.0.0.1",
+    "127.0.0.1.",
+    "0.0.0.0",
+    "10.0.0.1",
+    "100.64.0.1",
+    "100.100.100.200",
+    "100.127.255.255",
+    "168.63.129.16",
+    "169.254.169.254",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.0.0.192",
+    "192.168.255.1",
+    "198.18.0.1",
+    "224.0.0.1",
+    "255.255.255.255",
+    "[::]",
+    "[::1]",
+    "[0:0:0:0:0:0:0:1]",
+    "[::127.0.0.1]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:a9fe:a9fe]",
+    "[64:ff9b::10.0.0.1]",
+    "[64:ff9b:1::1.1.1.1]",
+    "[2002:7f00:1::1]",
+    "[2001:0:1:1::1]",
+    "[fc00::1]",
+    "[fd00:ec2::254]",
+    "[fe80::1]",
+    "[fec0::1]",
+    "[ff02::1]",
+    "localhost",
+    "LOCALHOST.",
+    "api.localhost",
+    "router",
+    "metadata.google.internal",
+    "printer.local",
+    "nas.home.arpa",
+  ])("%s is private", (host) => {
+    expect(isPrivateUrl(`http://${host}:8080/x`)).toBe(true);
+  });
+
+  it.each([
+    "1.1.1.1",
+    "11.0.0.0",
+    "100.63.255.255",
+    "100.128.0.0",
+    "126.255.255.255",
+    "128.0.0.1",
+    "168.63.129.17",
+    "169.253.255.255",
+    "172.15.255.255",
+    "172.32.0.0",
+    "192.0.1.1",
+    "192.169.0.0",
+    "198.17.255.255",
+    "198.20.0.0",
+    "223.255.255.255",
+    "[2606:4700::1111]",
+    "[::ffff:1.1.1.1]",
+    "[64:ff9b::1.1.1.1]",
+    "[2002:101:101::1]",
+    "example.com",
+    "localhost.example.com",
+    "internal.example.com",
+    "mylocalhost.com",
+    "10.example.com",
+  ])("%s is not", (host) => {
+    expect(isPrivateUrl(`https://${host}/`)).toBe(false);
+  });
+});
