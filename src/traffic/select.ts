@@ -1,6 +1,7 @@
 // Which instance, decided by the pool's registry and spent from what this isolate holds of its decisions.
 
-import type { PoolLeases, Selection } from "../isolate/pools/pool-leases.ts";
+import type { PoolLeases } from "../isolate/pools/pool-leases.ts";
+import type { Selection } from "../isolate/pools/selection.ts";
 import type { CompiledInstance } from "../policies/routing/compiled-config.ts";
 import type { Scope } from "./scope.ts";
 import type { Trail } from "./trail.ts";

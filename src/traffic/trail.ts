@@ -2,7 +2,7 @@
 
 import { chooseRequestId } from "../http/request-id.ts";
 import type { HeldSlots } from "../isolate/limits/held-slots.ts";
-import type { Selection } from "../isolate/pools/pool-leases.ts";
+import type { Selection } from "../isolate/pools/selection.ts";
 import type { SessionLeash } from "../isolate/sessions/session-leash.ts";
 import type { Identity } from "../isolate/sessions/session-snapshots.ts";
 import type { CompiledConfig, CompiledRoute } from "../policies/routing/compiled-config.ts";

@@ -3,7 +3,8 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { LeaseCall, LeaseReply } from "../../src/contracts/registry.ts";
-import { PoolLeases, type Selection } from "../../src/isolate/pools/pool-leases.ts";
+import { PoolLeases } from "../../src/isolate/pools/pool-leases.ts";
+import type { Selection } from "../../src/isolate/pools/selection.ts";
 import { callRegistry } from "../../src/objects.ts";
 import { answerLeaseCall } from "../../src/policies/balancing/answer-lease-call.ts";
 import { rosterOf } from "../../src/policies/balancing/describe-instance.ts";

@@ -13,30 +13,7 @@ import { PoolBreaker } from "./pool-breaker.ts";
 import { type Landing, type Lease, PoolLine } from "./pool-line.ts";
 import { PoolPatience } from "./pool-patience.ts";
 import { PoolReports } from "./pool-reports.ts";
-import type { PoolSlot } from "./pool-slots.ts";
-
-/**
- * `nowMs`: the isolate's clock, epoch ms. `tried`: instances this request has failed on already. `lasting`: a relayed socket. `forTrial`:
- * it would go on elsewhere if its instance kept silent.
- */
-export type SelectScope = {
-  readonly ctx: Lifetime;
-  readonly nowMs: number;
-  readonly tried?: readonly CompiledInstance[];
-  readonly lasting?: boolean;
-  readonly forTrial?: boolean;
-};
-
-/**
- * `how`: the pool's only instance, a leased position, the fleet's snapshot, the object's own pick, or this isolate by itself.
- * `ageMs`: of what it was decided on, from before the registry was asked; 0 where the registry had no part in it.
- */
-export type Selection = {
-  readonly instance: CompiledInstance;
-  readonly slot: PoolSlot;
-  readonly how: "only" | "range" | "snapshot" | "object" | "local";
-  readonly ageMs: number;
-};
+import type { Selection, SelectScope } from "./selection.ts";
 
 export type PoolLeasesOptions = {
   readonly lease: Lease;
