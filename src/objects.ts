@@ -30,6 +30,9 @@ export const callRegistry = <R>(env: Env, pool: string, work: Work<ObjectOf<Env[
 export const callHealth = <R>(env: Env, pool: string, work: Work<ObjectOf<Env["HEALTH"]>, R>): Promise<R> =>
   call(env.HEALTH, pool, work);
 
+export const callExecs = <R>(env: Env, userId: string, work: Work<ObjectOf<Env["EXEC_RESULTS"]>, R>): Promise<R> =>
+  call(env.EXEC_RESULTS, userId, work);
+
 /** `name` is the hash of the cookie's id, never the id itself. */
 export const callSession = <R>(env: Env, name: string, work: Work<ObjectOf<Env["SESSION"]>, R>): Promise<R> =>
   call(env.SESSION, name, work);

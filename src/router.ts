@@ -27,6 +27,8 @@ import {
   validateConfig,
 } from "./routes/config.ts";
 import { getServices } from "./routes/discovery.ts";
+import { cancelExec, getExecOutput, getExecStatus, listExecs, postExec, postExecSync } from "./routes/exec.ts";
+import { streamExec } from "./routes/exec-stream.ts";
 import { getHealth } from "./routes/health.ts";
 import { getHealthWorkers } from "./routes/health-workers.ts";
 import { getLimitKey, getLimits, refundLimitKey, resetLimitKey } from "./routes/limits.ts";
@@ -70,6 +72,14 @@ router
   .post("/api/super/sessions", postSession)
   .get("/api/super/sessions/:id", getSessionById)
   .delete("/api/super/sessions/:id", deleteSession)
+
+  .post("/api/super/users/:userId/exec", postExec)
+  .get("/api/super/users/:userId/exec", listExecs)
+  .post("/api/super/users/:userId/exec-sync", postExecSync)
+  .get("/api/super/users/:userId/exec/:execId/status", getExecStatus)
+  .get("/api/super/users/:userId/exec/:execId/output", getExecOutput)
+  .get("/api/super/users/:userId/exec/:execId/stream", streamExec)
+  .delete("/api/super/users/:userId/exec/:execId", cancelExec)
 
   .all("/admin/*", requireAdmin, limitedBy("admin"))
   .get("/admin/workers", getWorkers)

@@ -1,0 +1,22 @@
+// Who runs commands in this deployment, and within which bounds. Read from the environment by the ExecResultStore object.
+
+import { findText } from "../../src/contracts/bindings.ts";
+import type { Executor } from "../../src/contracts/executor.ts";
+import type { ExecSettings } from "../../src/policies/exec/exec-record.ts";
+import { agentExecutor } from "./agent-executor.ts";
+
+const OUTPUT_BYTES_MAX_DEFAULT = 1_048_576;
+const QUEUE_DEADLINE_MS_DEFAULT = 30_000;
+
+/** Undefined where none is set. */
+export function executorOf(env: Env): Executor | undefined {
+  const url = findText(env, "EXEC_AGENT_URL") ?? "";
+  return url === "" ? undefined : agentExecutor(url.replace(/\/+$/, ""), findText(env, "EXEC_AGENT_KEY") ?? "");
+}
+
+export const execSettingsOf = (env: Env): ExecSettings => ({
+  outputBytesMax: positive(env.EXEC_OUTPUT_BYTES_MAX) ?? OUTPUT_BYTES_MAX_DEFAULT,
+  queueDeadlineMs: positive(env.EXEC_QUEUE_DEADLINE_MS) ?? QUEUE_DEADLINE_MS_DEFAULT,
+});
+
+const positive = (text: string): number | undefined => (/^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined);
