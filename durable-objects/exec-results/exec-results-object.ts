@@ -108,7 +108,7 @@ export class ExecResultStore extends DurableObject<Env> {
     const exec = this.#tables.find(execId);
     if (exec === undefined) return refuse("unknown_exec");
     const decision = decideCancel(exec.status);
-    if (decision === "ended") return refuse("exec_ended", undefined, { status: exec.status });
+    if (decision === "ended") return refuse("exec_ended", undefined, { execStatus: exec.status });
     if (decision === "done") return ok(summaryOf(exec));
     this.#tables.update({ ...exec, cancelRequested: true });
     await this.#drive();

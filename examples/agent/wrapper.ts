@@ -20,7 +20,7 @@ const SCRIPT = `unset agent_run agent_blocks; agent_run=$1 agent_blocks=$2; shif
 read -r _ || exit
 trap : TERM
 keep() { trap "" TERM XFSZ; (ulimit -f "$agent_blocks"; exec /bin/cat >"$agent_run/$1") || exec /bin/cat >/dev/null; }
-{ { trap : TERM; (exec "$@" </dev/null); echo $? >"$agent_run/exit"; } 2>&1 >&3 3>&- | keep stderr 3>&-; } 3>&1 | keep stdout
+{ { trap : TERM; (exec "$@" </dev/null >&3 2>&4 3>&- 4>&-); echo $? >"$agent_run/exit"; } 4>&1 >/dev/null | keep stderr 3>&-; } 3>&1 | keep stdout
 : >"$agent_run/done"
 kill -9 0`;
 

@@ -20,7 +20,9 @@ type GeneratedName = keyof typeof GENERATED;
 const API_KEY_NAME = /^[A-Za-z_][A-Za-z0-9_]*_API_KEY$/;
 /** What the plane takes for ADMIN_SECRET where that is unset. */
 const ADMIN_ALIAS = "ORCHESTRATOR_API_KEY";
-const isSecret = (name: string): boolean => name in GENERATED || API_KEY_NAME.test(name);
+/** Of an agent that somebody else runs; the plane's own agent has a new one at each start. */
+const AGENT_KEY = "EXEC_AGENT_KEY";
+const isSecret = (name: string): boolean => name in GENERATED || name === AGENT_KEY || API_KEY_NAME.test(name);
 /** Two starts may want to write the file at once; the second waits for the first. */
 const LOCK_WAIT_MS = 3_000;
 

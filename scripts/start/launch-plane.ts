@@ -5,12 +5,13 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { AgentProcess } from "./agent-process.ts";
 import { announcement } from "./announcement.ts";
 import { bundleWorkers } from "./bundle-workers.ts";
 import { assertPortsFree, portsOf } from "./ports.ts";
-import { type PreparedPlane, preparePlane } from "./prepare-plane.ts";
+import { type PreparedPlane, preparePlane, withAgent } from "./prepare-plane.ts";
 import { waitUntilServing } from "./readiness.ts";
-import { endOrphans, removeRunFile, writeRunFile } from "./run-file.ts";
+import { endOrphans, removeRunFile, runFileWriter } from "./run-file.ts";
 import type { Environment, StartOptions } from "./start-options.ts";
 import { StartProblem } from "./start-problem.ts";
 import { openStateFolder, type StateFolder } from "./state-folder.ts";
@@ -35,17 +36,35 @@ export async function launchPlane(options: PlaneOptions, stop: AbortSignal): Pro
     const ports = portsOf(options.port, options.isolates);
     const plane = preparePlane({ ...options, stateIsEmpty: state.isEmpty });
     await assertPortsFree(ports);
-    await build(plane, ports, state);
-    if (!stop.aborted) await serve({ plane, ports, state, stop });
+    await run({ plane, ports, state, stop }, options.root);
   } finally {
     state.release();
   }
 }
 
+async function run({ plane, ports, state, stop }: Omit<Service, "record">, root: string): Promise<void> {
+  const record = runFileWriter(state.runFile);
+  const agentState = path.join(state.dir, "agent");
+  const agent = plane.needsAgent
+    ? new AgentProcess({ root, stateDir: agentState, record: (pid) => record("agent", pid) })
+    : undefined;
+  if (agent !== undefined) process.once("exit", agent.kill);
+  // Beside workerd's end, not after it.
+  stop.addEventListener("abort", () => void agent?.end(), { once: true });
+  try {
+    const [url] = await Promise.all([agent?.listen(), bundleWorkers([plane.plane, ...plane.backends], state.build)]);
+    const equipped = agent === undefined ? plane : withAgent(plane, { url: url ?? "", key: agent.key });
+    writeConfig(equipped, ports, state);
+    if (!stop.aborted) await serve({ plane: equipped, ports, state, stop, record });
+  } finally {
+    await agent?.end();
+    removeRunFile(state.runFile);
+  }
+}
+
 const configOf = (state: StateFolder): string => path.join(state.build, "config.capnp");
 
-async function build({ plane, backends }: PreparedPlane, ports: readonly number[], state: StateFolder): Promise<void> {
-  await bundleWorkers([plane, ...backends], state.build);
+function writeConfig({ plane, backends }: PreparedPlane, ports: readonly number[], state: StateFolder): void {
   writeFileSync(configOf(state), workerdConfig({ plane, backends, ports, objects: state.objects }), { mode: 0o600 });
 }
 
@@ -54,23 +73,23 @@ type Service = {
   readonly ports: readonly number[];
   readonly state: StateFolder;
   readonly stop: AbortSignal;
+  readonly record: (name: string, pid: number) => void;
 };
 
-async function serve({ plane, ports, state, stop }: Service): Promise<void> {
+async function serve({ plane, ports, state, stop, record }: Service): Promise<void> {
   const workerd = launchWorkerd({
     configFile: configOf(state),
     sockets: ports.map((_, index) => edgeName(index)),
     secrets: plane.secrets,
-    record: (pid) => writeRunFile(state.runFile, [{ pid, name: "workerd" }]),
+    record: (pid) => record("workerd", pid),
   });
   process.once("exit", workerd.kill);
   try {
     const over = Promise.race([aborted(stop), failed(workerd, ports, stop)]);
-    await Promise.race([announceWhenReady(workerd, { plane, ports, state, stop }), over]);
+    await Promise.race([announceWhenReady(workerd, { plane, ports, state, stop, record }), over]);
     await over;
   } finally {
     await workerd.end();
-    removeRunFile(state.runFile);
   }
 }
 

@@ -26,12 +26,17 @@ export type PreparedPlane = {
   readonly plane: WorkerSpec;
   readonly backends: readonly WorkerSpec[];
   readonly secrets: ReadonlyMap<string, string>;
+  /** Nobody named an agent: the plane gets one of its own. */
+  readonly needsAgent: boolean;
   readonly secret: Announced["secret"];
   readonly app: Announced["app"];
 };
 
 /** What one may set per machine, in the environment or in .dev.vars; the rest is wrangler.jsonc's. */
-const SETTABLE = ["ENVIRONMENT", "DEV_MODE", "TRUSTED_HOPS"];
+const SETTABLE = [
+  ...["ENVIRONMENT", "DEV_MODE", "TRUSTED_HOPS"],
+  ...["EXEC_AGENT_URL", "EXEC_OUTPUT_BYTES_MAX", "EXEC_QUEUE_DEADLINE_MS"],
+];
 /** No proxy of ours stands in front of workerd, and one disk gains nothing from replicas. */
 const FIXED = { CLIENT_IP_SOURCE: "peer", REVOCATION_REPLICAS: "1", RATE_LIMIT_SHARDS: "1" };
 /** A page of the example configuration. */
@@ -52,6 +57,7 @@ export function preparePlane({ root, environment, configFile, stateIsEmpty }: Pr
     plane: withVariable(plane, "CONFIG_FILE", configVariable(plane, { root, configFile, stateIsEmpty })),
     backends: backendWorkers(file, path.join(root, "examples")),
     secrets,
+    needsAgent: kept.EXEC_AGENT_URL === undefined,
     secret: describeSecret(environment, devVarsFile),
     app: configFile === undefined ? EXAMPLE_APP : undefined,
   };
@@ -73,6 +79,21 @@ function configVariable(
     return "";
   }
 }
+
+/** The plane that knows its agent. The key is among the secrets, so that it is in no file. */
+export function withAgent(
+  prepared: PreparedPlane,
+  agent: { readonly url: string; readonly key: string },
+): PreparedPlane {
+  const plane = withVariable(prepared.plane, "EXEC_AGENT_URL", agent.url);
+  const bindings = plane.bindings.filter(({ name }) => name !== AGENT_KEY);
+  return {
+    ...prepared,
+    plane: { ...plane, bindings: [...bindings, { kind: "secret", name: AGENT_KEY }] },
+    secrets: new Map([...prepared.secrets, [AGENT_KEY, agent.key]]),
+  };
+}
+const AGENT_KEY = "EXEC_AGENT_KEY";
 
 function withVariable(plane: WorkerSpec, name: string, value: string): WorkerSpec {
   return { ...plane, bindings: [...plane.bindings.filter((one) => one.name !== name), { kind: "text", name, value }] };

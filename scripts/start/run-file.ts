@@ -27,6 +27,18 @@ export function writeRunFile(file: string, children: readonly { readonly pid: nu
   renameSync(`${file}.new`, file);
 }
 
+/** Writes down one process after the other, each under its name; the latest of a name counts. */
+export function runFileWriter(file: string): (name: string, pid: number) => void {
+  const children = new Map<string, number>();
+  return (name, pid) => {
+    children.set(name, pid);
+    writeRunFile(
+      file,
+      [...children].map(([name, pid]) => ({ name, pid })),
+    );
+  };
+}
+
 export const removeRunFile = (file: string): void => rmSync(file, { force: true });
 
 /** Kills what the record names and is still the same process, and returns when all of it is gone. */

@@ -31,6 +31,8 @@ export type StartOptions = {
   readonly config?: object | string;
   /** Added to the environment; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** With an agent of its own, as by default for everybody else: a process more that most journeys don't need. */
+  readonly agent?: boolean;
   /** The checkout to start; this one by default. */
   readonly root?: string;
 };
@@ -93,6 +95,7 @@ export async function spawnStarter(options: StartOptions = {}): Promise<Starter>
     STATE_DIR: stateDir,
     ADMIN_SECRET,
     SESSION_KEYS,
+    ...(options.agent !== true && { EXEC_AGENT_URL: "" }),
     ...options.env,
   };
   const child = spawn(process.execPath, [path.join(root, "scripts/start.ts"), ...args], {
@@ -192,7 +195,7 @@ function configFlags(config: object | string | undefined, scratch: string): read
 /** Nothing of what a plane reads from its environment comes from that of the tests. */
 const cleanEnvironment = (): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !READ_BY_PLANE.test(name))) as NodeJS.ProcessEnv;
-const READ_BY_PLANE = /_API_KEY$|^(?:PORT|STATE_DIR|ENVIRONMENT|DEV_MODE|TRUSTED_HOPS|NODE_OPTIONS)$/;
+const READ_BY_PLANE = /_API_KEY$|^(?:PORT|STATE_DIR|ENVIRONMENT|DEV_MODE|TRUSTED_HOPS|EXEC_\w+|NODE_OPTIONS)$/;
 
 async function isFree(port: number): Promise<boolean> {
   const server = createServer();
