@@ -64,6 +64,8 @@ export default defineConfig({
                 ADMIN_SECRET: "test-admin-secret",
                 SESSION_KEYS: "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
                 BACKEND_API_KEY: "test-backend-key",
+                EXEC_AGENT_URL: "http://agent.test",
+                EXEC_AGENT_KEY: "test-agent-key",
               },
               workers: [
                 "motr-auth",

@@ -25,14 +25,18 @@ async function askAgent<T>(
   url: string,
   { method, key, body, waitMs = 0, signal }: Sent & { readonly method: string; readonly key: string },
 ): Promise<ExecutorAnswer<T>> {
-  const expiry = AbortSignal.timeout(waitMs + ANSWER_MS_MAX);
+  // A timer that is left behind would keep the object awake.
+  const leaving = new AbortController();
+  const leave = () => leaving.abort();
+  const timer = setTimeout(leave, waitMs + ANSWER_MS_MAX);
+  signal?.addEventListener("abort", leave, { once: true });
   try {
     const response = await fetch(url, {
       method,
       redirect: "manual",
       headers: { Authorization: `Bearer ${key}`, ...(body !== undefined && { "Content-Type": "application/json" }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: signal === undefined ? expiry : AbortSignal.any([expiry, signal]),
+      signal: leaving.signal,
     });
     if (response.ok) return { kind: "answer", value: await response.json<T>() };
     const cause = `the agent answers ${response.status}: ${await response.text()}`
@@ -41,5 +45,8 @@ async function askAgent<T>(
     return { kind: response.status === 401 || response.status === 403 ? "refused" : "silent", cause };
   } catch (error) {
     return { kind: "silent", cause: `the agent does not answer: ${String(error)}`.slice(0, CAUSE_CHARACTERS_MAX) };
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", leave);
   }
 }
