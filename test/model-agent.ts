@@ -64,7 +64,7 @@ export class ModelAgent {
 
   /** `echo …` says so and ends, `exit n` ends, `reject` is rejected, `lose` is lost; everything else goes on. */
   #begin(runId: string, order: RunOrder): ModelRun {
-    const command = String(order.command);
+    const command = [order.command].flat().join(" ");
     const run: ModelRun = { order, state: { state: "running", startedAtMs: Date.now() }, stdout: "", stderr: "" };
     const [verb, ...rest] = command.split(" ");
     if (verb === "echo") Object.assign(run, { state: ended(0, "itself"), stdout: `${rest.join(" ")}\n` });

@@ -57,7 +57,9 @@ async function run({ plane, ports, state, stop }: Omit<Service, "record">, root:
     writeConfig(equipped, ports, state);
     if (!stop.aborted) await serve({ plane: equipped, ports, state, stop, record });
   } finally {
-    await agent?.end();
+    // Of a plane that failed, what runs goes on: the next one's agent finds it.
+    if (stop.aborted) await agent?.end();
+    else agent?.kill();
     removeRunFile(state.runFile);
   }
 }

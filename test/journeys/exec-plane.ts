@@ -1,0 +1,81 @@
+// What exec journeys do with a plane and its agent: begin, follow, count what really ran, and find the agent's process.
+
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Plane } from "./plane.ts";
+
+export type Told = Readonly<Record<string, unknown>> & { readonly execId: string; readonly status: string };
+
+const ACTIVE = new Set(["queued", "running"]);
+
+export const userUrl = (plane: Plane, userId: string): string => `${plane.url()}/api/super/users/${userId}`;
+
+export async function ask(plane: Plane, url: string, init: RequestInit = {}): Promise<Response> {
+  const headers = { "X-Admin-Secret": plane.adminSecret, "Content-Type": "application/json", ...init.headers };
+  return await fetch(url, { ...init, headers, signal: AbortSignal.timeout(25_000) });
+}
+
+export async function post(plane: Plane, userId: string, body: object, headers: HeadersInit = {}): Promise<Told> {
+  const response = await ask(plane, `${userUrl(plane, userId)}/exec`, {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers,
+  });
+  return (await response.json()) as Told;
+}
+
+export async function runToEnd(plane: Plane, userId: string, body: object): Promise<Told> {
+  const { execId } = await post(plane, userId, body);
+  return await ended(plane, userId, execId);
+}
+
+/** The exec once it has ended; through restarts of the plane. */
+export async function ended(plane: Plane, userId: string, execId: string): Promise<Told> {
+  for (const deadline = Date.now() + 45_000; ; await delay(25)) {
+    const told = await statusOf(plane, userId, execId);
+    if (told !== undefined && !ACTIVE.has(told.status)) return told;
+    if (Date.now() > deadline) throw new Error(`${execId} does not end: ${JSON.stringify(told)}`);
+  }
+}
+
+/** Undefined while nobody answers. */
+export async function statusOf(plane: Plane, userId: string, execId: string): Promise<Told | undefined> {
+  try {
+    const response = await ask(plane, `${userUrl(plane, userId)}/exec/${execId}/status`);
+    return response.ok ? ((await response.json()) as Told) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export const userFolder = (plane: Plane, userId: string): string => path.join(plane.stateDir, "agent", "users", userId);
+
+/** How often each line was written to a file of the user's. */
+export function countLines(plane: Plane, userId: string, file: string): Map<string, number> {
+  const counts = new Map<string, number>();
+  let text = "";
+  try {
+    text = readFileSync(path.join(userFolder(plane, userId), file), "utf8");
+  } catch {
+    // Nothing has run yet.
+  }
+  for (const line of text.split("\n").filter((one) => one !== "")) counts.set(line, (counts.get(line) ?? 0) + 1);
+  return counts;
+}
+
+export const runFolders = (plane: Plane): readonly string[] => readdirSync(path.join(plane.stateDir, "agent", "execs"));
+
+/** As the plane has written it down. */
+export function childPid(plane: Plane, name: "agent" | "workerd"): number {
+  const { children } = JSON.parse(readFileSync(path.join(plane.stateDir, "run.json"), "utf8")) as {
+    children: readonly { readonly name: string; readonly pid: number }[];
+  };
+  return children.find((child) => child.name === name)?.pid ?? 0;
+}
+
+/** As the plane was told. */
+export const agentUrl = (plane: Plane): string => {
+  const config = readFileSync(path.join(plane.stateDir, "build", "config.capnp"), "utf8");
+  return /"EXEC_AGENT_URL", text = "([^"]+)"/.exec(config)?.[1] ?? "";
+};
