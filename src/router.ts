@@ -33,10 +33,12 @@ import { getHealth } from "./routes/health.ts";
 import { getHealthWorkers } from "./routes/health-workers.ts";
 import { getLimitKey, getLimits, refundLimitKey, resetLimitKey } from "./routes/limits.ts";
 import { getHealthHistory } from "./routes/pool-health.ts";
+import { deleteInstance, getRegistry, heartbeat, putInstance } from "./routes/registry.ts";
 import { getSession, logout, postPreferences } from "./routes/session.ts";
 import { deleteSession, getSessionById, postSession } from "./routes/sessions.ts";
 import { getVersion } from "./routes/version.ts";
 import { getWorkers } from "./routes/workers.ts";
+import { changeWorker } from "./routes/workers-lifecycle.ts";
 import { getWorkersStatus } from "./routes/workers-status.ts";
 import { explain } from "./traffic/explain.ts";
 
@@ -65,6 +67,10 @@ router
   .get("/api/super/audit/verify", verifyAudit)
   .post("/api/super/explain", explain)
   .get("/api/super/health/:pool/history", getHealthHistory)
+  .get("/api/super/registry/:pool", getRegistry)
+  .put("/api/super/registry/:pool/:instance", putInstance)
+  .delete("/api/super/registry/:pool/:instance", deleteInstance)
+  .post("/api/super/registry/:pool/:instance/heartbeat", heartbeat)
   .get("/api/super/limits", getLimits)
   .get("/api/super/limits/:policy/:key", getLimitKey)
   .delete("/api/super/limits/:policy/:key", resetLimitKey)
@@ -83,6 +89,10 @@ router
 
   .all("/admin/*", requireAdmin, limitedBy("admin"))
   .get("/admin/workers", getWorkers)
+  .post("/admin/workers/:name/start", changeWorker("start"))
+  .post("/admin/workers/:name/drain", changeWorker("drain"))
+  .post("/admin/workers/:name/stop", changeWorker("stop"))
+  .post("/admin/workers/:name/restart", changeWorker("restart"))
   .all("/discovery/*", requireAdmin)
   .get("/discovery/services", getServices)
   .all("/api/workers/status", requireHolderOrAdmin)

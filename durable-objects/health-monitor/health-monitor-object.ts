@@ -1,5 +1,5 @@
 // One per pool that has `health`: probes its instances and tells the pool's registry how they are. It sends nobody anywhere.
-// Tables: plan, probes, transitions. Alarm: reads the configuration, probes who is due, writes down, reports, sets the next.
+// Tables: plan, probes, transitions. Alarm: reads the configuration and who has registered himself, probes who is due, writes down, reports, sets the next.
 // RPC: watch (the control plane, when the configuration has changed); transitions (operators).
 
 import { DurableObject } from "cloudflare:workers";
@@ -9,7 +9,13 @@ import { withDeadline } from "../../src/deadline.ts";
 import { log } from "../../src/log.ts";
 import { callRegistry, keyOf } from "../../src/objects.ts";
 import { factsOf } from "../../src/policies/health/probe-record.ts";
-import { adoptPlan, concludeRound, type ProbePlan, type RoundOutcome } from "../../src/policies/health/probe-round.ts";
+import {
+  adoptPlan,
+  concludeRound,
+  type ProbePlan,
+  planWith,
+  type RoundOutcome,
+} from "../../src/policies/health/probe-round.ts";
 import { dueRecords, nextAlarmAtMs } from "../../src/policies/health/probe-schedule.ts";
 import { type ProbeSettings, reportValidMs } from "../../src/policies/health/probe-settings.ts";
 import { migrate } from "../migrate.ts";
@@ -17,6 +23,7 @@ import { HealthMonitorTables } from "./health-monitor-tables.ts";
 import { probeInstances } from "./probe-instances.ts";
 import { raiseAlert } from "./raise-alert.ts";
 import { type Reading, readPlan } from "./read-plan.ts";
+import { readRegistered } from "./read-registered.ts";
 
 /** Whoever changes the configuration says so: this is for a word that got lost. */
 const READ_EVERY_MS = 60_000;
@@ -63,6 +70,7 @@ export class HealthMonitor extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     try {
       await this.#adoptConfiguration();
+      await this.#adoptRegistered();
       const plan = this.#tables.findPlan();
       if (plan !== undefined) return await this.#arm(await this.#probe(plan));
       // A pool is on the books until the configuration has said that nothing is to be probed.
@@ -82,11 +90,21 @@ export class HealthMonitor extends DurableObject<Env> {
     this.#readDueAtMs = againAtMs;
     const reading = await this.#read();
     if (reading === undefined) return;
-    const plan = reading === "unchanged" ? this.#tables.findPlan() : reading.plan;
+    const known = this.#tables.findPlan();
+    const plan = reading === "unchanged" ? known : reading.plan;
     if (plan === undefined) await this.#stop();
-    else if (reading !== "unchanged") this.#adopt(plan);
+    else if (reading !== "unchanged")
+      this.#adopt(planWith({ ...(known ?? plan), settings: plan.settings }, { configured: plan.instances }));
     if (reading !== "unchanged") this.#knownVersion = reading.version;
     if (this.#readDueAtMs === againAtMs) this.#readDueAtMs = nowMs + READ_EVERY_MS;
+  }
+
+  /** While the registry does not answer, those known last are probed. */
+  async #adoptRegistered(): Promise<void> {
+    const plan = this.#tables.findPlan();
+    if (plan === undefined) return;
+    const registered = await readRegistered(this.env, this.#pool);
+    if (registered !== undefined) this.#adopt(planWith(plan, { registered }));
   }
 
   /** Undefined when there is no answer. */

@@ -91,6 +91,7 @@ export class PoolMembers {
     for (const closing of closed) this.#tables.saveClosing(closing);
     for (const id of [...opened, ...surplusClosings(members, roster?.instances ?? [])]) this.#tables.deleteClosing(id);
     if (closed.length + opened.length > 0) this.#saveMembership();
+    this.settle(nowMs);
   }
 
   progress(instanceIds: readonly string[], nowMs: number): InstanceProgress[] {

@@ -37,8 +37,13 @@ const SETTABLE = [
   ...["ENVIRONMENT", "DEV_MODE", "TRUSTED_HOPS"],
   ...["EXEC_AGENT_URL", "EXEC_OUTPUT_BYTES_MAX", "EXEC_QUEUE_DEADLINE_MS"],
 ];
-/** No proxy of ours stands in front of workerd, and one disk gains nothing from replicas. */
-const FIXED = { CLIENT_IP_SOURCE: "peer", REVOCATION_REPLICAS: "1", RATE_LIMIT_SHARDS: "1" };
+/** No proxy of ours stands in front of workerd, one disk gains nothing from replicas, and backends are on this machine. */
+const FIXED = {
+  CLIENT_IP_SOURCE: "peer",
+  ALLOW_PRIVATE_ORIGINS: "true",
+  REVOCATION_REPLICAS: "1",
+  RATE_LIMIT_SHARDS: "1",
+};
 /** A page of the example configuration. */
 const EXAMPLE_APP = { host: "console.sonr.id", path: "/dashboard" };
 

@@ -11,7 +11,7 @@ export type RegistrationBody = v.InferOutput<typeof RegistrationBody>;
 
 /** What an instance may tell of itself with each heartbeat; `cpu`: share of its processors in use. */
 export const HeartbeatBody = strict({ cpu: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))) });
-export type HeartbeatBody = Given<v.InferOutput<typeof HeartbeatBody>>;
+export type HeartbeatBody = v.InferOutput<typeof HeartbeatBody>;
 
 /** `url` is scheme, authority and path prefix without a trailing slash. */
 export type RegisteredInstance = { readonly id: string } & Given<Omit<RegistrationBody, "ttlMs">>;

@@ -9,7 +9,24 @@ const BODY_BYTES_MAX = 1_048_576;
 
 /** The body as `schema` sees it. Throws HttpError 413, 415, 400 malformed_json or 400 invalid_body. */
 export async function readBody<S extends v.GenericSchema>(request: Request, schema: S): Promise<v.InferOutput<S>> {
-  const parsed = v.safeParse(schema, await readJson(request, ["application/json"]));
+  return conform(schema, await readJson(request, JSON_ONLY));
+}
+
+/** As readBody; no body at all stands for an empty object. */
+export async function readOptionalBody<S extends v.GenericSchema>(
+  request: Request,
+  schema: S,
+): Promise<v.InferOutput<S>> {
+  const text = await readText(request);
+  if (text === "") return conform(schema, {});
+  checkMediaType(request, JSON_ONLY);
+  return conform(schema, parseJson(text));
+}
+
+const JSON_ONLY = ["application/json"];
+
+function conform<S extends v.GenericSchema>(schema: S, value: unknown): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, value);
   if (!parsed.success) throw new HttpError("invalid_body", undefined, { problems: listProblems(parsed.issues) });
   return parsed.output;
 }
@@ -19,11 +36,15 @@ const UNSAID: ReadonlySet<string> = new Set(["application/x-www-form-urlencoded"
 
 /** The body as plain JSON; an absent Content-Type counts as the first of `mediaTypes`. */
 export async function readJson(request: Request, mediaTypes: readonly string[]): Promise<unknown> {
+  checkMediaType(request, mediaTypes);
+  return parseJson(await readText(request));
+}
+
+function checkMediaType(request: Request, mediaTypes: readonly string[]): void {
   const mediaType = request.headers.get("Content-Type")?.split(";")[0]?.trim().toLowerCase();
   if (mediaType !== undefined && !UNSAID.has(mediaType) && !mediaTypes.includes(mediaType)) {
     throw new HttpError("unsupported_media_type", `send ${mediaTypes.join(" or ")}`);
   }
-  return parseJson(await readText(request));
 }
 
 /** JSON.parse, with the place of the error as data: `{ position }` counts characters from 0. */

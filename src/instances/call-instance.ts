@@ -30,7 +30,8 @@ export function callInstance(env: Env, instance: CompiledInstance, call: Instanc
   return (service as Service<BackendWorkerRpc>).handleRequest(new Request(call.url, plain));
 }
 
-function withApiKey(env: Env, { apiKeyEnv }: CompiledInstance, init: InstanceCall["init"]): RequestInit {
+/** What is sent to it, with the instance's key. Throws ApiKeyUnset. */
+export function withApiKey(env: Env, { apiKeyEnv }: CompiledInstance, init: InstanceCall["init"]): RequestInit {
   return apiKeyEnv === undefined
     ? init
     : { ...init, headers: { ...init.headers, "x-api-key": apiKey(env, apiKeyEnv) } };

@@ -7,6 +7,8 @@ export type Deployment = {
   readonly verbose: boolean;
   readonly clientIpSource: "peer" | "cloudflare";
   readonly trustedHops: number;
+  /** Whether instances on this machine or in its network may register themselves. */
+  readonly allowPrivateOrigins: boolean;
   /** Undefined when unset; "" when set but empty: both mean that no admin call can succeed. */
   readonly adminSecret: string | undefined;
   /** Orders rosters of one configuration across deployments; epoch ms, 0 when the platform does not say. */
@@ -20,6 +22,7 @@ export function deploymentOf(env: Env): Deployment {
   const deployment: Deployment = {
     verbose: env.DEV_MODE === "true",
     clientIpSource: env.CLIENT_IP_SOURCE === "peer" ? "peer" : "cloudflare",
+    allowPrivateOrigins: env.ALLOW_PRIVATE_ORIGINS === "true",
     trustedHops: Math.max(0, Math.trunc(Number(env.TRUSTED_HOPS)) || 0),
     adminSecret: findText(env, "ADMIN_SECRET") ?? findText(env, "ORCHESTRATOR_API_KEY"),
     deployedAt: Date.parse(env.VERSION.timestamp) || 0,

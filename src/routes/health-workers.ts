@@ -7,6 +7,7 @@ import { currentConfig } from "../isolate/config-snapshot.ts";
 import { SharedFinding } from "../isolate/shared-finding.ts";
 import { callRegistry } from "../objects.ts";
 import { reportWorkers, type WorkersReport } from "../policies/health/workers-report.ts";
+import { instancesOf } from "../policies/lifecycle/read-registration.ts";
 import type { CompiledPool } from "../policies/routing/compiled-config.ts";
 import { ANSWER_MS_MAX, answerOf } from "./answer-of.ts";
 
@@ -27,10 +28,10 @@ export const getHealthWorkers = async (request: IRequestStrict, env: Env, ctx: E
 const find = async (env: Env, pools: readonly CompiledPool[]): Promise<WorkersReport> =>
   reportWorkers(
     await Promise.all(
-      pools.map(async ({ name, instances }) => ({
-        name,
-        instances,
-        health: await answerOf("registry", name, () => callRegistry(env, name, (registry) => registry.health())),
-      })),
+      pools.map(async (pool) => {
+        const { name } = pool;
+        const health = await answerOf("registry", name, () => callRegistry(env, name, (registry) => registry.health()));
+        return { name, instances: instancesOf(pool, health), health };
+      }),
     ),
   );

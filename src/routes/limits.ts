@@ -15,6 +15,7 @@ import { callControl, callLimiter, limiterShards } from "../objects.ts";
 import { type CompiledLimit, ruleFor } from "../policies/limits/compiled-limit.ts";
 import { describeKey, describeLimits } from "../policies/limits/describe-limits.ts";
 import { writtenKey } from "../policies/limits/limit-key.ts";
+import { decoded } from "./decoded.ts";
 
 const Refund = strict({ tokens: count(1, 1_000_000_000) });
 
@@ -75,14 +76,6 @@ async function readKey(request: IRequestStrict, env: Env, ctx: ExecutionContext)
   const key = writtenKey(limit, written);
   const rule = ruleFor(limit, key);
   return ok({ ...limitAddress(policy, key, limiterShards(env)), limit, rule, facts: { policy, key, rule } });
-}
-
-function decoded(segment: string | undefined): string | undefined {
-  try {
-    return decodeURIComponent(segment ?? "");
-  } catch {
-    return undefined;
-  }
 }
 
 /** Longer keys are cut in the audit log; its subject names the window all the same. */

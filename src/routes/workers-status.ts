@@ -7,10 +7,12 @@ import { reply } from "../http/reply.ts";
 import { probeInstance } from "../instances/probe-instance.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
 import { deploymentOf } from "../isolate/deployment.ts";
+import { membersOf } from "../isolate/pools/pool-members.ts";
 import { SharedFinding } from "../isolate/shared-finding.ts";
 import { describeTarget } from "../policies/balancing/describe-instance.ts";
 import { type Probe, verdictOf } from "../policies/health/probe-verdict.ts";
 import type { CompiledConfig, CompiledInstance } from "../policies/routing/compiled-config.ts";
+import { ANSWER_MS_MAX } from "./answer-of.ts";
 
 const TIMEOUT_MS = 5_000;
 /** Each may be asked twice, and a request may call other Workers 32 times. What is beyond is `unknown`. */
@@ -20,7 +22,7 @@ const FRESH_MS = 1_000;
 
 type WorkerStatus = ReturnType<typeof describe>;
 type Found = { readonly workers: readonly WorkerStatus[]; readonly timestamp: string };
-const latest = new SharedFinding<Found>({ freshMs: FRESH_MS, takesMsMax: TIMEOUT_MS + FRESH_MS });
+const latest = new SharedFinding<Found>({ freshMs: FRESH_MS, takesMsMax: ANSWER_MS_MAX + TIMEOUT_MS + FRESH_MS });
 
 /**
  * {workers: [{id, pool, name, type, url, region, features, status, version, uptime, responseTime}], timestamp}: `status` is `online`,
@@ -38,9 +40,10 @@ export const getWorkersStatus = async (request: IRequestStrict, env: Env, ctx: E
 };
 
 async function find(env: Env, { pools }: CompiledConfig): Promise<Found> {
-  const instances = [...pools.values()].flatMap(({ name, instances: own }) =>
-    own.map((instance) => ({ pool: name, instance })),
+  const known = await Promise.all(
+    [...pools.values()].map(async (pool) => ({ pool: pool.name, members: await membersOf(env, pool) })),
   );
+  const instances = known.flatMap(({ pool, members }) => members.instances.map((instance) => ({ pool, instance })));
   const workers = await Promise.all(
     instances.map(async ({ pool, instance }, at) => {
       const probe = at < PROBES_MAX ? await probeInstance(env, instance, { timeoutMs: TIMEOUT_MS }) : undefined;

@@ -1,5 +1,5 @@
 // POST /api/super/explain: what would happen to a request and why, by the very steps that traffic takes, without sending anything.
-// Takes no lease and counts nothing; a session cookie is looked up as it would be.
+// Takes no lease and counts nothing; the pool's registry is asked who registered and who is out; a session cookie is looked up as it would be.
 
 import * as v from "valibot";
 import type { BreakerNotice } from "../contracts/breaker.ts";
@@ -8,6 +8,7 @@ import { readBody } from "../http/body.ts";
 import { reply } from "../http/reply.ts";
 import { deploymentOf } from "../isolate/deployment.ts";
 import { poolLeases } from "../isolate/pools/leased-pools.ts";
+import { membersOf, type PoolMembers } from "../isolate/pools/pool-members.ts";
 import { rawPath, readAddress } from "../policies/forwarding/address.ts";
 import { ruleFor } from "../policies/limits/compiled-limit.ts";
 import type { CompiledRoute } from "../policies/routing/compiled-config.ts";
@@ -61,14 +62,17 @@ async function explainRequest(asked: ExplainRequest, env: Env, ctx: ExecutionCon
   const scope: Scope = { request, env, ctx, deployment: deploymentOf(env) };
   const trail = new Trail(request, Date.now(), false);
   const decision = await decide(scope, trail);
-  const seen = { host: address.host, path: address.path, ...describeChoice(trail, headers) };
+  const members = trail.route && (await membersOf(env, trail.route.pool));
+  const seen = { host: address.host, path: address.path, ...describeChoice(trail, headers, members) };
   if (!decision.ok) return { ...refused(decision), ...seen };
   const { incoming, route } = decision;
-  if (route.pool.instances.length === 0) return { ...refused(noneToTry(route.pool)), ...seen };
+  const { instances, states } = members ?? NO_MEMBERS;
+  const open = instances.filter(({ id }) => !states.has(id)).length;
+  if (open === 0) return { ...refused(noneToTry(route.pool)), ...seen };
   const circuit = await lookAtCircuit(scope, decision);
   if (circuit?.state === "open" && circuit.forMs > 0)
     return { ...refused(refuseForMs(circuit.forMs)), ...seen, circuit };
-  return { outcome: "forward", ...seen, request: describeRequest(incoming, route), ...(circuit && { circuit }) };
+  return { outcome: "forward", ...seen, request: describeRequest(incoming, route, open), ...(circuit && { circuit }) };
 }
 
 /** Undefined while the pool's circuit is closed, or where it has no breaker. */
@@ -79,6 +83,8 @@ async function lookAtCircuit(
   if (pool.breaker === undefined) return undefined;
   return await poolLeases(env, config, pool, deployment.deployedAt).breaker.look(ctx, Date.now());
 }
+
+const NO_MEMBERS: PoolMembers = { instances: [], states: new Map() };
 
 const refused = (refusal: Refusal): Explanation => ({
   outcome: "refuse",
@@ -97,7 +103,7 @@ function effectiveUrl({ url, headers }: ExplainRequest): { readonly url: string;
   return { url: url.slice(0, start) + host + (rest.startsWith("/") ? rest : `/${rest}`), host };
 }
 
-function describeChoice(trail: Trail, headers: Headers) {
+function describeChoice(trail: Trail, headers: Headers, members: PoolMembers = NO_MEMBERS) {
   const { config, configStale, match, identity, route } = trail;
   const { session } = identity ?? {};
   return {
@@ -106,7 +112,7 @@ function describeChoice(trail: Trail, headers: Headers) {
     ...(match !== undefined && { candidates: candidatesOf(match) }),
     ...(route !== undefined && {
       route: describeRoute(route),
-      pool: describePool(route),
+      pool: describePool(route, members),
       limits: describeLimits(trail, route, headers),
     }),
   };
@@ -144,14 +150,17 @@ function describeLimits(trail: Trail, route: CompiledRoute, headers: Headers) {
   }));
 }
 
-const describePool = ({ pool }: CompiledRoute) => ({
+const describePool = ({ pool }: CompiledRoute, { instances, states }: PoolMembers) => ({
   name: pool.name,
   strategy: pool.strategy,
-  decidedBy: pool.instances.length === 1 ? "its only instance" : "the pool's registry, leased to this isolate",
-  instances: pool.instances.map(({ id, weight, target }) => ({ id, weight, ...target })),
+  decidedBy: instances.length === 1 ? "its only instance" : "the pool's registry, leased to this isolate",
+  instances: instances.map(({ id, weight, target }) => {
+    const state = states.get(id);
+    return { id, weight, ...target, ...(state !== undefined && { state }) };
+  }),
 });
 
-function describeRequest(incoming: Incoming, route: CompiledRoute) {
+function describeRequest(incoming: Incoming, route: CompiledRoute, instances: number) {
   const { contentLength = 0, method } = incoming;
   const resendable = isResendable(incoming, route, contentLength > 0);
   const headers = Object.fromEntries(Object.entries(incoming.headers).filter(([name]) => !PRIVATE.has(name)));
@@ -159,7 +168,7 @@ function describeRequest(incoming: Incoming, route: CompiledRoute) {
     method,
     target: targetOf(incoming, route),
     resendable,
-    triesMax: resendable ? route.attemptsMax : 1,
+    triesMax: resendable ? Math.min(route.attemptsMax, instances) : 1,
     headers,
   };
 }

@@ -174,9 +174,9 @@ function noteFailure(error: unknown, { instance }: Selection, trail: Trail): voi
   log("error", `Error communicating with backend worker ${instance.id}`, { requestId, cause: String(error) });
 }
 
-/** Pools fed by discovery keep document 001's texts (R18, R31). */
-export const noneToTry = (pool: CompiledPool): Refusal =>
-  refuse(pool.discovered ? "no_backend_discovered" : "no_instance");
+/** Pools fed by discovery keep document 001's texts (R18, R31); where all that was found are taken out, it is no pool without backends. */
+export const noneToTry = ({ discovered, instances }: CompiledPool): Refusal =>
+  refuse(discovered && instances.length === 0 ? "no_backend_discovered" : "no_instance");
 
 function failed(pool: CompiledPool, error: unknown): Refusal {
   if (error instanceof ApiKeyUnset) return refuse("api_key_unset");

@@ -18,6 +18,7 @@ export class Hold {
   trial: Trial | undefined;
   readonly #leases: PoolLeases;
   #released = false;
+  #forget: (() => void) | undefined;
 
   constructor(leases: PoolLeases, selection: Selection, sentAtMs: number) {
     this.#leases = leases;
@@ -51,12 +52,27 @@ export class Hold {
     if (this.slow !== undefined) this.#leases.patience.endWait(this.selection.slot, this.slow);
   }
 
+  /**
+   * For a relayed WebSocket: resolves when its instance is closed, to how soon it is to be gone, ms. Made and awaited by the socket's own
+   * request, whoever hears of the closing.
+   */
+  closing(): Promise<number> {
+    const { sockets, closed } = this.selection.slot;
+    const { promise, resolve } = Promise.withResolvers<number>();
+    // It was closed while the handshake was under way.
+    if (closed) resolve(0);
+    sockets.add(resolve);
+    this.#forget = () => sockets.delete(resolve);
+    return promise;
+  }
+
   /** Any time after the first does nothing. */
   readonly release = (ctx: Lifetime): void => {
     if (this.#released) return;
     this.#released = true;
     // Where nothing has been told, nothing is known.
     this.trial?.conclude("unused");
+    this.#forget?.();
     this.#leases.patience.left(this.selection.slot, this.sentAtMs);
     this.#leases.end(this.selection, ctx);
   };

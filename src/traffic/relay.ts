@@ -21,7 +21,7 @@ export type Upgraded = {
 export function relay(scope: Scope, trail: Trail, { instance, headers, hold, isLogged }: Upgraded): Response {
   const { 0: theirs, 1: client } = new WebSocketPair();
   const { leash, slots } = trail;
-  const socket = new RelayedSocket({ client, instance, leash });
+  const socket = new RelayedSocket({ client, instance, leash, closing: hold.closing() });
   const ended = socket.ended.then(() => undefined);
   hold.releaseAfter(ended, scope.ctx);
   slots?.releaseAfter(ended, scope);

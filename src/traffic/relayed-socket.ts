@@ -3,7 +3,7 @@
 
 import { Buffer } from "node:buffer";
 import type { SessionLeash } from "../isolate/sessions/session-leash.ts";
-import { type Close, closeFor, LOST, TOO_FAR_BEHIND } from "../policies/streams/close-code.ts";
+import { type Close, closeFor, LOST, RECONNECT, TOO_FAR_BEHIND } from "../policies/streams/close-code.ts";
 import { isJsonPing, JSON_PONG } from "../policies/streams/json-ping.ts";
 import { addUnheard } from "../policies/streams/unheard.ts";
 
@@ -24,6 +24,8 @@ export type SocketParts = {
   readonly client: WebSocket;
   readonly instance: WebSocket;
   readonly leash: SessionLeash | undefined;
+  /** Resolves when the instance is to have no more sockets, to how soon, ms. */
+  readonly closing: Promise<number>;
 };
 
 /** How long one side may take to answer the other's Close frame. What it still sends until then is passed on. */
@@ -47,16 +49,18 @@ export class RelayedSocket {
   /** Who ended first, and how. */
   #first: { readonly by: SocketEnd["by"]; readonly code: number } | undefined;
   #closing: ReturnType<typeof setTimeout> | undefined;
+  #leaving: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
   #pings = 0;
 
-  constructor({ client, instance, leash }: SocketParts) {
+  constructor({ client, instance, leash, closing }: SocketParts) {
     this.#client = openSide("client", client);
     this.#instance = openSide("instance", instance);
     this.#leash = leash;
     this.#listen(this.#client, this.#instance, (frame) => this.#isKeepAlive(frame));
     this.#listen(this.#instance, this.#client, never);
     void leash?.cut.then((close) => this.#cut(close));
+    void closing.then((withinMs) => this.#leaveWithin(withinMs));
   }
 
   /** Resolves once, when nothing more will be passed on; never rejects. */
@@ -124,6 +128,11 @@ export class RelayedSocket {
     else this.#closing = setTimeout(() => this.#cut(close), CLOSE_MS_MAX);
   }
 
+  /** At some time until then, each at its own: clients that reconnect all at once would be a flood. */
+  #leaveWithin(withinMs: number): void {
+    if (!this.#isOver) this.#leaving = setTimeout(() => this.#cut(RECONNECT), Math.random() * withinMs);
+  }
+
   /** Both sides at once, whatever they are doing. */
   #cut(close: Close): void {
     if (this.#isOver) return;
@@ -136,6 +145,7 @@ export class RelayedSocket {
   #end(): void {
     this.#isOver = true;
     clearTimeout(this.#closing);
+    clearTimeout(this.#leaving);
     this.#leash?.letGo();
     const { by, code } = this.#first ?? { by: "relay", code: LOST };
     const [fromClient, fromInstance] = [this.#client.said, this.#instance.said];

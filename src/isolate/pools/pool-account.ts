@@ -69,8 +69,8 @@ export class PoolAccount {
 
   /** The pool with whoever is registered. What is held of decisions over another order of instances is void. */
   #enrol(roster: Roster): void {
-    const { registered, closed } = this.#membership;
-    const instances = withRegistered(this.#pool?.instances ?? [], registered.map(asInstance));
+    const registered = this.#membership.registered.map(asInstance);
+    const instances = withRegistered(this.#pool?.instances ?? [], registered);
     const before = this.slots.all.map(({ instance }) => instance);
     if (!isSameOrder({ ...roster, instances }, { ...this.#roster, instances: before })) {
       this.ranges.clear();
@@ -78,7 +78,7 @@ export class PoolAccount {
     }
     this.#roster = roster;
     this.slots.bind(instances);
-    this.slots.close(closed);
+    this.slots.close(this.#membership);
   }
 
   countRequest(nowMs: number, renewAfterMs: number): void {

@@ -2,6 +2,7 @@
 // Slots outlive a change of the roster while their instance leads to the same place, and a request ends on the slot it began on.
 // PoolAccount keeps them, PoolLeases chooses among them and counts on them.
 
+import type { Membership } from "../../contracts/lifecycle.ts";
 import type { Outcome } from "../../contracts/registry.ts";
 import { describeTarget } from "../../policies/balancing/describe-instance.ts";
 import { hotThreshold, type SnapshotLoad } from "../../policies/balancing/pick-by-snapshot.ts";
@@ -25,6 +26,8 @@ export type PoolSlot = Mutable<SnapshotLoad> &
   Mutable<Omit<Listening, "waiting">> & {
     readonly outcomes: OutcomeCount;
     readonly waiting: Set<SlowTry>;
+    /** Woken, once, when the instance is closed: its relayed WebSockets, with how soon they are to be gone, ms. */
+    readonly sockets: Set<(withinMs: number) => void>;
     /** When all that wait for it were last looked through, epoch ms. */
     judgedAtMs: number;
   };
@@ -115,10 +118,15 @@ export class PoolSlots {
     }
   }
 
-  /** Takes in who is closed. */
-  close(instanceIds: readonly string[]): void {
-    const closed = new Set(instanceIds);
-    for (const slot of this.#slots) slot.closed = closed.has(slot.instance.id);
+  /** Takes in who is closed, and whose WebSockets are to go elsewhere. */
+  close({ closed, reconnect }: Pick<Membership, "closed" | "reconnect">): void {
+    const ids = new Set(closed);
+    for (const slot of this.#slots) slot.closed = ids.has(slot.instance.id);
+    for (const [id, withinMs] of reconnect) {
+      const sockets = this.find(id)?.sockets;
+      for (const wake of sockets ?? []) wake(withinMs);
+      sockets?.clear();
+    }
   }
 
   /** Those put out for the whole fleet that requests wait for. */
@@ -164,5 +172,6 @@ const openSlot = (instance: CompiledInstance): PoolSlot => ({
   closed: false,
   outcomes: new OutcomeCount(),
   waiting: new Set(),
+  sockets: new Set(),
   ...NOTHING_KNOWN,
 });

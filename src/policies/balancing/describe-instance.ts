@@ -39,7 +39,7 @@ type InstanceListing = InstanceStanding & {
   readonly inFlight: number | null;
 };
 
-type KnownOfPool = Pick<RegistryStatus, "inFlight" | "ejected" | "probed">;
+type KnownOfPool = Pick<RegistryStatus, "inFlight" | "ejected" | "probed" | "lifecycle">;
 const NOTHING: KnownOfPool = { inFlight: {}, ejected: [], probed: [] };
 
 /** `known`: undefined when the pool's registry did not answer. */

@@ -1,7 +1,8 @@
 // What is bound, discovered and exposed, for GET /discovery/services (R05, R14, D08, D36).
 
 import type { Bindings } from "../../contracts/bindings.ts";
-import type { CompiledPool } from "../routing/compiled-config.ts";
+import type { CompiledInstance, CompiledPool } from "../routing/compiled-config.ts";
+import { describeTarget } from "./describe-instance.ts";
 
 export type ServiceListing = {
   /** Names of all service bindings, and which pools use each. */
@@ -12,15 +13,22 @@ export type ServiceListing = {
     readonly prefix: string | null;
     readonly instances: readonly { readonly id: string; readonly binding: string }[];
   }[];
+  /** Instances that registered themselves. */
+  readonly registered: readonly { readonly pool: string; readonly instances: readonly { id: string; url: string }[] }[];
   /** Pools reachable as /name/* (D36). */
   readonly exposed: readonly string[];
 };
 
-export function listServices(bindings: Bindings, pools: readonly CompiledPool[]): ServiceListing {
+type KnownPool = CompiledPool & { readonly registered?: readonly CompiledInstance[] };
+
+export function listServices(bindings: Bindings, pools: readonly KnownPool[]): ServiceListing {
   const services = [...bindings].flatMap(([name, kind]) => (kind === "service" ? [name] : []));
   return {
     services: services.map((binding) => ({ binding, pools: pools.filter(uses(binding)).map(({ name }) => name) })),
     discovered: pools.filter(({ discovered }) => discovered).map(describeDiscovered),
+    registered: pools.flatMap(({ name, registered = [] }) =>
+      registered.length === 0 ? [] : [{ pool: name, instances: registered.map(describeRegistered) }],
+    ),
     exposed: pools.filter(({ exposed }) => exposed).map(({ name }) => name),
   };
 }
@@ -30,6 +38,8 @@ function describeDiscovered(pool: CompiledPool): ServiceListing["discovered"][nu
   const instances = boundOf(pool);
   return { pool: pool.name, prefix: instances[0]?.binding.replace(/_\d+$/, "") ?? null, instances };
 }
+
+const describeRegistered = ({ id, target }: CompiledInstance) => ({ id, url: describeTarget(target) });
 
 const boundOf = ({ instances }: CompiledPool) =>
   instances.flatMap(({ id, target }) => (target.kind === "binding" ? [{ id, binding: target.binding }] : []));

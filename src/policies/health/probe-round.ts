@@ -1,6 +1,7 @@
 // What a round of probes makes of a pool's records, and what a changed configuration does. Pure: the clock and randomness come in.
 
 import type { HealthTransition } from "../../contracts/health.ts";
+import { withRegistered } from "../lifecycle/read-registration.ts";
 import type { CompiledInstance } from "../routing/compiled-config.ts";
 import { medianOf } from "./degraded.ts";
 import { afterProbe, type Judgement, type ProbeRecord } from "./probe-record.ts";
@@ -8,7 +9,9 @@ import { firstProbeDelayMs } from "./probe-schedule.ts";
 import type { ProbeSettings } from "./probe-settings.ts";
 import { isAnswer, type Probe } from "./probe-verdict.ts";
 
-export type ProbePlan = { readonly settings: ProbeSettings; readonly instances: readonly CompiledInstance[] };
+/** `isRegistered`: came by itself, and is not in the configuration. */
+export type ProbedInstance = CompiledInstance & { readonly isRegistered?: true };
+export type ProbePlan = { readonly settings: ProbeSettings; readonly instances: readonly ProbedInstance[] };
 /** `random`: draws, each 0 to 1. */
 type Moment = { readonly nowMs: number; readonly random: () => number };
 
@@ -48,6 +51,15 @@ function latestAnswer({ failures, ms }: ProbeRecord, probe: Probe | undefined): 
   if (probe !== undefined) return isAnswer(probe) ? [probe.ms] : [];
   return failures > 0 || ms === null ? [] : [ms];
 }
+
+/** The plan with other instances configured or registered; what is not told of stays. */
+export const planWith = (
+  { settings, instances }: ProbePlan,
+  {
+    configured = instances.filter(({ isRegistered }) => !isRegistered),
+    registered = instances.filter(({ isRegistered }) => isRegistered),
+  }: { readonly configured?: readonly ProbedInstance[]; readonly registered?: readonly ProbedInstance[] },
+): ProbePlan => ({ settings, instances: withRegistered(configured, registered) });
 
 /**
  * Which records end and which begin when `next` is probed instead of `before`. An instance that leads elsewhere now is another one

@@ -38,6 +38,8 @@ function listWorkers({ instances, health }: ReportedPool): WorkerHealth[] {
 
 /** An instance is well as long as nothing is known against it. */
 const SHOWN: { readonly [status in InstanceStanding["status"]]: ProbeState } = {
+  draining: "unhealthy",
+  out: "unhealthy",
   ejected: "unhealthy",
   unhealthy: "unhealthy",
   degraded: "degraded",

@@ -93,7 +93,9 @@ export function renewRegistration(
 ): Result<Registration> {
   const before = book.registrations.get(id);
   if (before === undefined) return refuse("unknown_instance");
-  const registration = { ...before, ...load, heardAtMs: nowMs, expiresAtMs: nowMs + before.ttlMs };
+  const cpu = load.cpu ?? before.cpu;
+  const times = { heardAtMs: nowMs, expiresAtMs: nowMs + before.ttlMs };
+  const registration = { ...before, ...times, ...(cpu !== undefined && { cpu }) };
   book.registrations.set(id, registration);
   return ok(registration);
 }

@@ -3,7 +3,7 @@
 import type { RegisteredInstance, Registration, RegistrationBody } from "../../contracts/lifecycle.ts";
 import { ok, type Refusal, type Result, refuse } from "../../contracts/refusals.ts";
 import { isFitKeyName, UNFIT_KEY_NAME } from "../routing/api-key-name.ts";
-import type { CompiledInstance } from "../routing/compiled-config.ts";
+import type { CompiledInstance, CompiledPool } from "../routing/compiled-config.ts";
 import { baseOf, isCallable, NO_BASE, UNCALLABLE } from "../routing/origin-base.ts";
 import { isPrivateUrl } from "./private-host.ts";
 
@@ -53,3 +53,13 @@ export function withRegistered<T extends { readonly id: string }>(
   const taken = new Set(configured.map(({ id }) => id));
   return [...configured, ...registered.filter(({ id }) => !taken.has(id))];
 }
+
+/** A pool as its registry knows it; as configured where that did not answer. */
+export const instancesOf = (
+  { instances }: Pick<CompiledPool, "instances">,
+  known: { readonly registered?: readonly Registration[] } | undefined,
+): readonly CompiledInstance[] =>
+  withRegistered(
+    instances,
+    (known?.registered ?? []).map((one) => asInstance(asRegistered(one))),
+  );

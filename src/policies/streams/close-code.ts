@@ -12,7 +12,7 @@ const REASON_BYTES_MAX = 123;
 
 /** The session has ended (our own; 401 is what HTTP would say). */
 export const SESSION_ENDED: Close = { code: 4401, reason: "session ended" };
-/** Nobody can tell whether the session has ended: reconnecting asks anew. */
+/** Nobody can tell whether the session has ended, or its instance is being taken out: reconnecting asks anew, or leads elsewhere. */
 export const RECONNECT: Close = { code: 1012, reason: "reconnect" };
 /** More was sent to a side that does not answer than may lie in wait for it. */
 export const TOO_FAR_BEHIND: Close = { code: 1013, reason: "too far behind" };

@@ -45,6 +45,14 @@ describe("listServices", () => {
     ]);
   });
 
+  it("tells who registered himself and where, and names no pool in which nobody did", () => {
+    const registered = [{ ...url.instances[0], id: "r", weight: 1, features: [], target: url.instances[0]?.target }];
+    const known = [auth, { ...url, registered: registered as typeof url.instances }];
+    expect(listServices(bindings, known).registered).toEqual([
+      { pool: "api", instances: [{ id: "r", url: "http://h" }] },
+    ]);
+  });
+
   it("names the pools that are exposed and no others", () => {
     expect(listServices(bindings, [backends, auth, url]).exposed).toEqual(["auth"]);
   });
