@@ -103,6 +103,40 @@ async function probe({ round }: Monitored, requests: number): Promise<number[]> 
   return waits;
 }
 
+describe("an instance that registers itself", () => {
+  it("is probed once the monitor is told, is one of those its registry hears of, and is not probed any more once it has lapsed", async () => {
+    const monitored = await begin(["a"], { intervalMs: 10_000 });
+    const { registry, stub } = monitored;
+    await registry.register({ id: "late", url: "http://late.test" }, 15_000);
+    await stub.watch();
+    await probe(monitored, 2);
+    expect(sent).toContain("late.test/version");
+    expect((await registry.health()).probed).toContainEqual(
+      expect.objectContaining({ instanceId: "late", state: "healthy" }),
+    );
+    vi.setSystemTime(Date.now() + 15_000);
+    await monitored.round();
+    sent = [];
+    await probe(monitored, 3);
+    expect(new Set(sent)).toEqual(new Set(["a.test/version"]));
+    expect((await registry.health()).probed?.map(({ instanceId }) => instanceId)).toEqual(["a"]);
+  });
+
+  it("is probed where nobody is configured, and on, as known last, over an eviction and a change of the configuration", async () => {
+    const monitored = await create([]);
+    const { registry, stub, pool } = monitored;
+    await store(pool, { instances: null, registration: {}, health: { intervalMs: 10_000 } });
+    await registry.register({ id: "late", url: "http://late.test" }, 600_000);
+    await stub.watch();
+    await probe(monitored, 1);
+    await evictDurableObject(stub);
+    await store(pool, { health: { intervalMs: 20_000 } });
+    await stub.watch();
+    await probe(monitored, 2);
+    expect(new Set(sent)).toEqual(new Set(["late.test/version"]));
+  });
+});
+
 describe("a pool that is watched", () => {
   it("is probed within a second of the first alarm, each instance once, and its registry hears of it", async () => {
     const { registry, transitions } = await begin(["a", "b"]);

@@ -205,6 +205,26 @@ describe("tries per request", () => {
   });
 });
 
+describe("registration", () => {
+  it("lets a pool be without instances, for 30 s a heartbeat unless it says so, and its routes have somewhere to lead", () => {
+    const routes = [{ id: "r", path: "/x", pool: "p" }];
+    const open = compile({ pools: { p: { registration: {} }, q: { ...app, registration: { ttlMs: 5_000 } } }, routes });
+    expect([open.problems, open.warnings]).toEqual([[], []]);
+    expect(open.config.pools.get("p")).toMatchObject({ instances: [], registrationTtlMs: 30_000 });
+    expect(open.config.pools.get("q")).toMatchObject({ instances: [{}], registrationTtlMs: 5_000 });
+  });
+
+  it("is no excuse for a restart hook that can't be called", () => {
+    const hooked = (restartUrl: string) =>
+      compile({ pools: { p: { instances: [{ id: "a", url: "http://a.test", restartUrl }] } } });
+    expect(hooked("http://a.test/restart?now").config.pools.get("p")?.instances[0]?.restartUrl).toBe(
+      "http://a.test/restart?now",
+    );
+    for (const bad of ["a.test/restart", "ftp://a.test", "http://u@a.test", "http://a.test/#x"])
+      expect(hooked(bad).problems).toMatchObject([{ path: "pools.p.instances[0].restartUrl" }]);
+  });
+});
+
 describe("a route", () => {
   it.each<[object, string]>([
     [{ pool: "nope" }, "routes[0].pool"],
