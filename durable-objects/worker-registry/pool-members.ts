@@ -13,7 +13,7 @@ import { lapseMembers, type RegistryBooks, renewRoster } from "../../src/policie
 import {
   changeLifecycle,
   nextSettlementAtMs,
-  progressOf,
+  progressIn,
   settleClosings,
   surplusClosings,
 } from "../../src/policies/lifecycle/closings.ts";
@@ -95,7 +95,7 @@ export class PoolMembers {
   }
 
   progress(instanceIds: readonly string[], nowMs: number): InstanceProgress[] {
-    return instanceIds.map((id) => progressOf(this.#books, id, nowMs));
+    return instanceIds.map(progressIn(this.#books, nowMs));
   }
 
   #renew(nowMs: number): void {

@@ -7,7 +7,7 @@ import type { LeaseCall, LeaseReply } from "../../src/contracts/registry.ts";
 import { PoolLeases, type Selection } from "../../src/isolate/pools/pool-leases.ts";
 import { answerLeaseCall } from "../../src/policies/balancing/answer-lease-call.ts";
 import { openBooks, renewRoster } from "../../src/policies/balancing/registry-books.ts";
-import { changeLifecycle, isDrained, progressOf } from "../../src/policies/lifecycle/closings.ts";
+import { changeLifecycle, isDrained, progressIn } from "../../src/policies/lifecycle/closings.ts";
 import { registerInstance } from "../../src/policies/lifecycle/member-book.ts";
 import type { CompiledInstance } from "../../src/policies/routing/compiled-config.ts";
 import { poolOf } from "../policies/balancing/isolate-calls.ts";
@@ -26,7 +26,7 @@ function open(pool = poolOf("api", ["a", "b"])) {
   };
   const change = (action: LifecycleAction, instanceIds: string[]) =>
     changeLifecycle(books.members, { action, instanceIds, changeId: "1", drainMs: 10_000 }, clock.nowMs);
-  const isThrough = (id: string) => isDrained(progressOf(books, id, clock.nowMs));
+  const isThrough = (id: string) => isDrained(progressIn(books, clock.nowMs)(id));
   let isolates = 0;
   const isolate = () => {
     const isolateId = `isolate-${++isolates}`;

@@ -71,9 +71,9 @@ export class PoolLeases {
     if (this.#account.bind(pool, configVersion, deployedAt)) this.#line.reset();
   }
 
-  /** How many instances the pool has, those that registered themselves included. */
+  /** How many instances there are to try, those that registered themselves included. */
   get size(): number {
-    return this.#account.slots.all.length;
+    return this.#account.slots.open;
   }
 
   /** Undefined when the pool has no open instance that was not tried. Never rejects; a promise waits at most WAIT_MS_MAX of pool-line.ts for the registry. */

@@ -45,12 +45,18 @@ const NOTHING_KNOWN = {
 
 export class PoolSlots {
   #slots: readonly PoolSlot[] = [];
+  #open = 0;
   /** Of instances no longer in the pool, or no longer there, while requests on them are under way. */
   #retired: readonly PoolSlot[] = [];
 
   /** In the roster's order. */
   get all(): readonly PoolSlot[] {
     return this.#slots;
+  }
+
+  /** How many are not closed. */
+  get open(): number {
+    return this.#open;
   }
 
   bind(instances: readonly CompiledInstance[]): void {
@@ -118,10 +124,11 @@ export class PoolSlots {
     }
   }
 
-  /** Takes in who is closed, and whose WebSockets are to go elsewhere. */
+  /** After each `bind`: takes in who is closed, and whose WebSockets are to go elsewhere. */
   close({ closed, reconnect }: Pick<Membership, "closed" | "reconnect">): void {
     const ids = new Set(closed);
     for (const slot of this.#slots) slot.closed = ids.has(slot.instance.id);
+    this.#open = this.#slots.filter((slot) => !slot.closed).length;
     for (const [id, withinMs] of reconnect) {
       const sockets = this.find(id)?.sockets;
       for (const wake of sockets ?? []) wake(withinMs);

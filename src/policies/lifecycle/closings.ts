@@ -51,9 +51,10 @@ function closingAfter(
 /** Instances whose time to drain is over, or that have nothing left, go out where that was asked for. Returns what is to be written down. */
 export function settleClosings(books: RegistryBooks, nowMs: number): Closing[] {
   const settled: Closing[] = [];
+  const progressOf = progressIn(books, nowMs);
   for (const closing of books.members.closings.values()) {
     if (closing.state === "out" || closing.action === "drain") continue;
-    if (nowMs >= closing.deadlineMs || isDrained(progressOf(books, closing.instanceId, nowMs)))
+    if (nowMs >= closing.deadlineMs || isDrained(progressOf(closing.instanceId)))
       settled.push({ ...closing, state: "out" });
   }
   for (const closing of settled) books.members.closings.set(closing.instanceId, closing);
@@ -71,12 +72,18 @@ export const nextSettlementAtMs = ({ closings }: MemberBook): number =>
 
 export const isDrained = ({ inFlight, unheard }: InstanceProgress): boolean => inFlight === 0 && unheard === 0;
 
-export function progressOf(books: RegistryBooks, instanceId: string, nowMs: number): InstanceProgress {
-  const closing = books.members.closings.get(instanceId);
-  const inFlight = books.fleet.totals.get(instanceId) ?? 0;
-  if (closing === undefined) return { instanceId, state: "in", inFlight, unheard: 0 };
-  const { state, changeId, version } = closing;
-  return { instanceId, state, changeId, inFlight, unheard: countUnheard(books, version, nowMs) };
+/** For each instance, of any number: how far its latest change has come. */
+export function progressIn(books: RegistryBooks, nowMs: number): (instanceId: string) => InstanceProgress {
+  const unheardOf = new Map<number, number>();
+  return (instanceId) => {
+    const closing = books.members.closings.get(instanceId);
+    const inFlight = books.fleet.totals.get(instanceId) ?? 0;
+    if (closing === undefined) return { instanceId, state: "in", inFlight, unheard: 0 };
+    const { state, changeId, version } = closing;
+    const unheard = unheardOf.get(version) ?? countUnheard(books, version, nowMs);
+    unheardOf.set(version, unheard);
+    return { instanceId, state, changeId, inFlight, unheard };
+  };
 }
 
 /**

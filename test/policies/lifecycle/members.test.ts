@@ -8,7 +8,7 @@ import { lapseMembers, openBooks, renewRoster } from "../../../src/policies/bala
 import {
   changeLifecycle,
   isDrained,
-  progressOf,
+  progressIn,
   settleClosings,
   surplusClosings,
 } from "../../../src/policies/lifecycle/closings.ts";
@@ -48,7 +48,7 @@ function registry(known = roster) {
       { action, instanceIds, changeId: `change-${++changes}`, drainMs: 30_000, ...more },
       clock.nowMs,
     );
-  const progress = (id: string) => progressOf(books, id, clock.nowMs);
+  const progress = (id: string) => progressIn(books, clock.nowMs)(id);
   return { books, clock, call, register, change, progress };
 }
 
@@ -210,8 +210,8 @@ describe("an instance is drained", () => {
   it("not before a registry that was restarted can know what is in flight", () => {
     const books = openBooks({ ...roster, version: 1 }, undefined, { completeAtMs: START_MS + 7_000 });
     changeLifecycle(books.members, { action: "stop", instanceIds: ["a"], changeId: "1", drainMs: 30_000 }, START_MS);
-    expect(isDrained(progressOf(books, "a", START_MS + 6_999))).toBe(false);
-    expect(isDrained(progressOf(books, "a", START_MS + 7_000))).toBe(true);
+    expect(isDrained(progressIn(books, START_MS + 6_999)("a"))).toBe(false);
+    expect(isDrained(progressIn(books, START_MS + 7_000)("a"))).toBe(true);
   });
 });
 
