@@ -7,6 +7,7 @@ import { handle } from "./traffic/handle.ts";
 
 export {
   ControlPlane,
+  Directory,
   ExecResultStore,
   HealthMonitor,
   RateLimiter,

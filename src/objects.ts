@@ -24,6 +24,9 @@ type ObjectOf<N> = N extends DurableObjectNamespace<infer T> ? T : never;
 export const callControl = <R>(env: Env, work: Work<ObjectOf<Env["CONTROL"]>, R>): Promise<R> =>
   call(env.CONTROL, "plane", work);
 
+export const callDirectory = <R>(env: Env, work: Work<ObjectOf<Env["DIRECTORY"]>, R>): Promise<R> =>
+  call(env.DIRECTORY, "plane", work);
+
 export const callRegistry = <R>(env: Env, pool: string, work: Work<ObjectOf<Env["REGISTRY"]>, R>): Promise<R> =>
   call(env.REGISTRY, pool, work);
 

@@ -36,6 +36,16 @@ import { getHealthHistory } from "./routes/pool-health.ts";
 import { deleteInstance, getRegistry, heartbeat, putInstance } from "./routes/registry.ts";
 import { getSession, logout, postPreferences } from "./routes/session.ts";
 import { deleteSession, getSessionById, postSession } from "./routes/sessions.ts";
+import {
+  getUserConfig,
+  getUserConfigHistory,
+  getUserConfigVersion,
+  patchUserConfig,
+  patchUserConfigs,
+  putUserConfig,
+  rollbackUserConfig,
+} from "./routes/user-config.ts";
+import { deleteUser, getUser, getUsers, lookUpUser, putUser } from "./routes/users.ts";
 import { getVersion } from "./routes/version.ts";
 import { getWorkers } from "./routes/workers.ts";
 import { changeWorker } from "./routes/workers-lifecycle.ts";
@@ -78,6 +88,18 @@ router
   .post("/api/super/sessions", postSession)
   .get("/api/super/sessions/:id", getSessionById)
   .delete("/api/super/sessions/:id", deleteSession)
+  .get("/api/super/users", getUsers)
+  .get("/api/super/users/lookup/:name", lookUpUser)
+  .get("/api/super/users/:id", getUser)
+  .put("/api/super/users/:id", putUser)
+  .delete("/api/super/users/:id", deleteUser)
+  .get("/api/super/users/:id/config", getUserConfig)
+  .put("/api/super/users/:id/config", putUserConfig)
+  .patch("/api/super/users/:id/config", patchUserConfig)
+  .get("/api/super/users/:id/config/history", getUserConfigHistory)
+  .get("/api/super/users/:id/config/history/:version", getUserConfigVersion)
+  .post("/api/super/users/:id/config/rollback", rollbackUserConfig)
+  .post("/api/super/bulk/config-patch", patchUserConfigs)
 
   .post("/api/super/users/:userId/exec", postExec)
   .get("/api/super/users/:userId/exec", listExecs)

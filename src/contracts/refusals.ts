@@ -66,6 +66,8 @@ const REFUSALS = {
   unknown_exec: [404, "The user has no such exec"],
   exec_ended: [409, "The exec has ended already"],
   idempotency_mismatch: [409, "The key or id was used for another command"],
+  name_taken: [409, "Another user has that name"],
+  users_full: [409, "No more users can be registered"],
   stale_version: [412, "The configuration has changed since it was read"],
   // what stands behind
   no_config: [503, "No configuration could be read yet"],

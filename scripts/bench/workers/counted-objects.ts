@@ -5,6 +5,7 @@ import * as classes from "../../../durable-objects/index.ts";
 
 export {
   ControlPlane,
+  Directory,
   ExecResultStore,
   HealthMonitor,
   RateLimiter,

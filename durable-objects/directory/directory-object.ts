@@ -1,0 +1,109 @@
+// Who the users of the fleet are, and each one's configuration. One per plane; operators ask it, and whoever starts something for a user.
+// Tables: users, user_configs. No alarm.
+// RPC: find, lookUp, list, put, remove; config, configVersion, configHistory, changeConfig, patchConfigs.
+
+import { DurableObject } from "cloudflare:workers";
+import { directoryMigrations } from "../../migrations/directory/index.ts";
+import { ok, type Result, refuse } from "../../src/contracts/refusals.ts";
+import type {
+  BulkPatchResult,
+  ChangeUserConfig,
+  PatchUserConfigs,
+  TaggedUserConfig,
+  UserConfig,
+  UserConfigChange,
+  UserConfigVersion,
+} from "../../src/contracts/user-config.ts";
+import type { PutUser, User, UserChange, UserListing, UserPage } from "../../src/contracts/users.ts";
+import { decideUser } from "../../src/policies/fleet/decide-user.ts";
+import { migrate } from "../migrate.ts";
+import { UserConfigs } from "./user-configs.ts";
+import { UsersTables } from "./users-tables.ts";
+
+const LIST_MAX = 1_000;
+
+export class Directory extends DurableObject<Env> {
+  readonly #users: UsersTables;
+  readonly #configs: UserConfigs;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    migrate(ctx.storage, directoryMigrations);
+    this.#users = new UsersTables(ctx.storage.sql);
+    this.#configs = new UserConfigs(ctx.storage.sql);
+  }
+
+  /** Refuses `unknown_user`. */
+  find(id: string): Result<User> {
+    return this.#withUser(id, ok);
+  }
+
+  /** By name, in whatever case. Refuses `unknown_user`. */
+  lookUp(name: string): Result<User> {
+    const user = this.#users.findByName(name);
+    return user === undefined ? refuse("unknown_user", "nobody has that name") : ok(user);
+  }
+
+  /** At most LIST_MAX at a time. */
+  list({ limit, after = "" }: UserListing): UserPage {
+    const wanted = Math.min(limit, LIST_MAX);
+    const found = this.#users.list(after, wanted + 1);
+    const users = found.slice(0, wanted);
+    return { users, next: found.length > wanted ? (users.at(-1)?.id ?? null) : null };
+  }
+
+  /** Registers a user or changes one. Refuses `name_taken`, `users_full`. */
+  put(id: string, { name, tier }: PutUser): Result<UserChange> {
+    const nowMs = Date.now();
+    const current = this.#users.find(id);
+    const nameHolder = this.#users.findByName(name)?.id;
+    const decided = decideUser({ id, name, tier, current, nameHolder, count: this.#users.count(), nowMs });
+    if (decided.ok && decided.value.changed) this.#users.save(decided.value.user);
+    return decided;
+  }
+
+  /** With the configuration and its history; answers who that was. Refuses `unknown_user`. */
+  remove(id: string): Result<User> {
+    return this.#withUser(id, (user) => {
+      this.#configs.forget(user);
+      this.#users.delete(id);
+      return ok(user);
+    });
+  }
+
+  /** What is in force. Refuses `unknown_user`. */
+  config(userId: string): Result<TaggedUserConfig> {
+    return this.#withUser(userId, (user) => ok(this.#configs.current(user)));
+  }
+
+  /** As it was. Refuses `unknown_user`, `unknown_version`. */
+  configVersion(userId: string, version: number): Result<UserConfig> {
+    return this.#withUser(userId, (user) => this.#configs.version(user, version));
+  }
+
+  /** Newest first: the one in force and ten before it. Refuses `unknown_user`. */
+  configHistory(userId: string): Result<UserConfigVersion[]> {
+    return this.#withUser(userId, (user) => ok(this.#configs.history(user)));
+  }
+
+  /** Refuses `unknown_user`, `unknown_version` (a rollback), `invalid_body`, then `stale_version`. */
+  changeConfig(command: ChangeUserConfig): Result<TaggedUserConfig<UserConfigChange>> {
+    const nowMs = Date.now();
+    return this.#withUser(command.userId, (user) => this.#configs.change(user, command, nowMs));
+  }
+
+  /** One patch for many: each user's change stands or fails by itself, and what changed commits together. */
+  patchConfigs({ userIds, patch, ...origin }: PatchUserConfigs): BulkPatchResult[] {
+    return userIds.map((userId): BulkPatchResult => {
+      const result = this.changeConfig({ ...origin, userId, edit: { kind: "patch", patch } });
+      if (!result.ok) return { userId, ok: false, code: result.code, detail: result.detail ?? "" };
+      const { version, changed } = result.value;
+      return { userId, ok: true, version, changed };
+    });
+  }
+
+  #withUser<T>(id: string, work: (user: User) => Result<T>): Result<T> {
+    const user = this.#users.find(id);
+    return user === undefined ? refuse("unknown_user", `${id} is not registered`) : work(user);
+  }
+}

@@ -1,0 +1,56 @@
+// The SQL of who is registered. Called by directory-object.ts only.
+
+import type { User } from "../../src/contracts/users.ts";
+import { nameKey } from "../../src/policies/fleet/user-name.ts";
+
+type UserRow = { id: string; name: string; tier: number; created_at: number; updated_at: number };
+const COLUMNS = "id, name, tier, created_at, updated_at";
+
+export class UsersTables {
+  readonly #sql: SqlStorage;
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  find(id: string): User | undefined {
+    const [row] = this.#sql.exec<UserRow>(`SELECT ${COLUMNS} FROM users WHERE id = ?`, id);
+    return row === undefined ? undefined : toUser(row);
+  }
+
+  findByName(name: string): User | undefined {
+    const [row] = this.#sql.exec<UserRow>(`SELECT ${COLUMNS} FROM users WHERE name_key = ?`, nameKey(name));
+    return row === undefined ? undefined : toUser(row);
+  }
+
+  count(): number {
+    return this.#sql.exec<{ count: number }>("SELECT count(*) AS count FROM users").one().count;
+  }
+
+  /** By id, all behind `after`. */
+  list(after: string, limit: number): User[] {
+    return this.#sql
+      .exec<UserRow>(`SELECT ${COLUMNS} FROM users WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
+      .toArray()
+      .map(toUser);
+  }
+
+  save({ id, name, tier, createdAt, updatedAt }: User): void {
+    this.#sql.exec(
+      `INSERT INTO users (id, name, name_key, tier, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET name = excluded.name, name_key = excluded.name_key, tier = excluded.tier,
+         updated_at = excluded.updated_at`,
+      ...[id, name, nameKey(name), tier, createdAt, updatedAt],
+    );
+  }
+
+  delete(id: string): void {
+    this.#sql.exec("DELETE FROM users WHERE id = ?", id);
+  }
+}
+
+const toUser = ({ id, name, tier, created_at, updated_at }: UserRow): User => ({
+  ...{ id, name },
+  tier: tier as User["tier"],
+  createdAt: created_at,
+  updatedAt: updated_at,
+});

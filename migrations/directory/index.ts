@@ -1,0 +1,8 @@
+// The Directory object's migrations, in order. Append only: a shipped file never changes.
+
+import type { Migration } from "../../durable-objects/migrate.ts";
+import usersAndConfigs from "./0001_users-and-configs.sql";
+
+export const directoryMigrations: readonly Migration[] = [
+  { number: 1, name: "users-and-configs", sql: usersAndConfigs },
+];

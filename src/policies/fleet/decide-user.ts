@@ -1,0 +1,31 @@
+// Decides what registering a user, or changing one, comes to.
+
+import { ok, type Result, refuse } from "../../contracts/refusals.ts";
+import { type PutUser, USERS_MAX, type User, type UserChange } from "../../contracts/users.ts";
+
+export type ProposedUser = PutUser & {
+  readonly id: string;
+  /** The user of that id, and whoever has that name. */
+  readonly current: User | undefined;
+  readonly nameHolder: string | undefined;
+  /** How many are registered. */
+  readonly count: number;
+  readonly nowMs: number;
+};
+
+/** Refuses `name_taken` (naming the holder) and `users_full`. The same again changes nothing. */
+export function decideUser(proposed: ProposedUser): Result<UserChange> {
+  const { id, name, tier, current, nameHolder, count, nowMs } = proposed;
+  if (nameHolder !== undefined && nameHolder !== id) {
+    return refuse("name_taken", `${nameHolder} is called that`, {
+      problems: [{ path: "name", message: `is the name of ${nameHolder}` }],
+    });
+  }
+  if (current === undefined) {
+    if (count >= USERS_MAX) return refuse("users_full", `at most ${USERS_MAX} users are registered`);
+    const user = { id, name, tier, createdAt: nowMs, updatedAt: nowMs };
+    return ok({ user, created: true, changed: true });
+  }
+  const changed = current.name !== name || current.tier !== tier;
+  return ok({ user: changed ? { ...current, name, tier, updatedAt: nowMs } : current, created: false, changed });
+}
