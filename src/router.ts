@@ -16,6 +16,7 @@ import { rawPath, readAddress } from "./policies/forwarding/address.ts";
 import type { Scheme } from "./policies/forwarding/client-scheme.ts";
 import { areHeadersTooLarge, headerBytes } from "./policies/forwarding/header-bounds.ts";
 import { getAudit, verifyAudit } from "./routes/audit.ts";
+import { getBackupHealth, getBackupStatus } from "./routes/backups.ts";
 import { getBalancerStatus } from "./routes/balancer.ts";
 import {
   getConfig,
@@ -88,11 +89,13 @@ router
   .post("/api/super/sessions", postSession)
   .get("/api/super/sessions/:id", getSessionById)
   .delete("/api/super/sessions/:id", deleteSession)
+  .get("/api/super/r2-health", getBackupHealth)
   .get("/api/super/users", getUsers)
   .get("/api/super/users/lookup/:name", lookUpUser)
   .get("/api/super/users/:id", getUser)
   .put("/api/super/users/:id", putUser)
   .delete("/api/super/users/:id", deleteUser)
+  .get("/api/super/users/:id/r2-status", getBackupStatus)
   .get("/api/super/users/:id/config", getUserConfig)
   .put("/api/super/users/:id/config", putUserConfig)
   .patch("/api/super/users/:id/config", patchUserConfig)

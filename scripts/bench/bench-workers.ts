@@ -68,7 +68,7 @@ function planeOf(): WorkerSpec {
   const file = readWranglerFile(path.join(ROOT, "wrangler.jsonc"));
   const behind = [...TO_BACKENDS, ...TO_UNDECLARED, { binding: ECHO_BINDING, service: ECHO }];
   return planeWorker(
-    { ...file, services: behind },
+    { ...file, services: behind, r2_buckets: [] },
     {
       vars: { CLIENT_IP_SOURCE: "peer", REVOCATION_REPLICAS: "1", RATE_LIMIT_SHARDS: "1", CONFIG_FILE: "" },
       secrets: SECRETS,

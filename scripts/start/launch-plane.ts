@@ -7,6 +7,7 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { AgentProcess } from "./agent-process.ts";
 import { announcement } from "./announcement.ts";
+import { copySimulator } from "./bucket-simulator.ts";
 import { bundleWorkers } from "./bundle-workers.ts";
 import { assertPortsFree, portsOf } from "./ports.ts";
 import { type PreparedPlane, preparePlane, withAgent } from "./prepare-plane.ts";
@@ -68,6 +69,11 @@ const configOf = (state: StateFolder): string => path.join(state.build, "config.
 
 function writeConfig({ plane, backends }: PreparedPlane, ports: readonly number[], state: StateFolder): void {
   writeFileSync(configOf(state), workerdConfig({ plane, backends, ports, objects: state.objects }), { mode: 0o600 });
+async function build({ plane, backends }: PreparedPlane, ports: readonly number[], state: StateFolder): Promise<void> {
+  const { objects, buckets } = state;
+  await bundleWorkers([plane, ...backends], state.build);
+  copySimulator(state.build);
+  writeFileSync(configOf(state), workerdConfig({ plane, backends, ports, objects, buckets }), { mode: 0o600 });
 }
 
 type Service = {
@@ -84,6 +90,8 @@ async function serve({ plane, ports, state, stop, record }: Service): Promise<vo
     sockets: ports.map((_, index) => edgeName(index)),
     secrets: plane.secrets,
     record: (pid) => record("workerd", pid),
+    experimental: true,
+    record: (pid) => writeRunFile(state.runFile, [{ pid, name: "workerd" }]),
   });
   process.once("exit", workerd.kill);
   try {

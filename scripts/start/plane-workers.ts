@@ -68,12 +68,15 @@ function workerOf(file: WranglerFile, name: string): WorkerSpec {
   const objects = file.durable_objects.bindings.map(
     (one): WorkerBinding => ({ kind: "objects", name: one.name, className: one.class_name }),
   );
+  const buckets = file.r2_buckets.map(
+    (one): WorkerBinding => ({ kind: "bucket", name: one.binding, bucket: one.bucket_name }),
+  );
   return {
     name,
     entry: file.entry,
     compatibilityDate: file.compatibility_date,
     compatibilityFlags: file.compatibility_flags,
-    bindings: [...variables(file.vars), ...services(file), ...objects],
+    bindings: [...variables(file.vars), ...services(file), ...objects, ...buckets],
   };
 }
 

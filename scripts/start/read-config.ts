@@ -57,6 +57,7 @@ const KINDS = {
   json: "other",
   service: "service",
   objects: "other",
+  bucket: "other",
 } as const satisfies Record<WorkerBinding["kind"], BindingKind>;
 
 const bindingsOf = (plane: WorkerSpec): Bindings =>

@@ -9,6 +9,8 @@ export type StateFolder = {
   readonly dir: string;
   /** Databases of the objects, one folder per class. */
   readonly objects: string;
+  /** What is in the buckets. */
+  readonly buckets: string;
   /** Bundles and workerd's configuration, written anew at each start. */
   readonly build: string;
   readonly runFile: string;
@@ -26,10 +28,11 @@ export function openStateFolder(dir: string): StateFolder {
   const folder = {
     dir,
     objects: path.join(dir, "objects"),
+    buckets: path.join(dir, "buckets"),
     build: path.join(dir, "build"),
     runFile: path.join(dir, "run.json"),
   };
-  const lock = layOut(dir, [folder.objects, folder.build]);
+  const lock = layOut(dir, [folder.objects, folder.buckets, folder.build]);
   if (lock === undefined) throw new StartProblem(`state folder ${dir} is in use by a running plane`);
   return { ...folder, isEmpty: holdsNoObject(folder.objects), release: () => lock.release() };
 }

@@ -7,7 +7,8 @@ export type WorkerBinding =
   /** The value is read from workerd's environment at launch, so that it is never on disk. */
   | { readonly kind: "secret"; readonly name: string }
   | { readonly kind: "service"; readonly name: string; readonly service: string; readonly entrypoint?: string }
-  | { readonly kind: "objects"; readonly name: string; readonly className: string };
+  | { readonly kind: "objects"; readonly name: string; readonly className: string }
+  | { readonly kind: "bucket"; readonly name: string; readonly bucket: string };
 
 export type WorkerSpec = {
   readonly name: string;

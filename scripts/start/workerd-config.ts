@@ -1,6 +1,8 @@
 // Writes workerd's configuration: the Workers of a plane as Cap'n Proto text. Pure; holds the names of secrets, never values.
 // N edge isolates run the same Worker and share the objects that one further service hosts.
 
+import { bucketExtensions, bucketServices, bucketText } from "./bucket-simulator.ts";
+import { list, quote, record } from "./capnp-text.ts";
 import { HOST } from "./ports.ts";
 import { bundleName, classesOf, type WorkerBinding, type WorkerSpec } from "./worker-spec.ts";
 
@@ -18,6 +20,8 @@ export type PlaneLayout = {
   readonly ports: readonly number[];
   /** Folder of the objects' databases, absolute. */
   readonly objects: string;
+  /** Folder of the buckets' data, absolute; needed where a bucket is bound. */
+  readonly buckets?: string;
   /** Hosts the plane's object classes in the plane's stead and serves on a port of its own. */
   readonly host?: { readonly worker: WorkerSpec; readonly port: number };
   readonly fleets?: readonly Fleet[];
@@ -36,7 +40,7 @@ export const isolateName = (fleet: string, index: number): string => `${fleet}-$
 export const edgeName = (index: number): string => isolateName("edge", index);
 
 /** The text of a file that lies beside the bundles; its constant is called `config`. */
-export function workerdConfig({ plane, backends, ports, objects, host, fleets = [] }: PlaneLayout): string {
+export function workerdConfig({ plane, backends, ports, objects, buckets, host, fleets = [] }: PlaneLayout): string {
   const edges = ports.map((_, index) => edgeName(index));
   const services = [
     ...edges.map((name) => record({ name: quote(name), worker: ".edge" })),
@@ -47,7 +51,9 @@ export function workerdConfig({ plane, backends, ports, objects, host, fleets = 
     ),
     record({ name: quote(DISK), disk: record({ path: quote(objects), writable: "true" }) }),
     record({ name: quote(INTERNET), network: outbound }),
+    ...(buckets === undefined ? [] : bucketServices(buckets)),
   ];
+  const extensions = buckets === undefined ? [] : [bucketExtensions()];
   const sockets = [
     ...ports.map((port, index) => socket(edgeName(index), port)),
     ...(host === undefined ? [] : [socket(OBJECTS, host.port)]),
@@ -57,7 +63,8 @@ export function workerdConfig({ plane, backends, ports, objects, host, fleets = 
 
 const config :Workerd.Config = (
   sockets = ${list(sockets)},
-  services = ${list(services)}
+  services = ${list(services)},
+  extensions = ${list(extensions)}
 );
 
 const edge :Workerd.Worker = ${worker(plane, hostedBy(OBJECTS))};
@@ -125,26 +132,10 @@ function bindingText(binding: WorkerBinding, namespace: NamespaceOf): string {
       return record({ name, service: serviceText(binding) });
     case "objects":
       return record({ name, durableObjectNamespace: namespace(binding.className) });
+    case "bucket":
+      return record({ name, r2Bucket: bucketText(binding.bucket) });
   }
 }
 
 const serviceText = ({ service, entrypoint }: { readonly service: string; readonly entrypoint?: string }): string =>
   entrypoint === undefined ? quote(service) : record({ name: quote(service), entrypoint: quote(entrypoint) });
-
-const record = (fields: Readonly<Record<string, string>>): string =>
-  `(${Object.entries(fields)
-    .map(([name, value]) => `${name} = ${value}`)
-    .join(", ")})`;
-
-const list = (items: readonly string[]): string => (items.length === 0 ? "[]" : `[\n    ${items.join(",\n    ")}\n  ]`);
-
-/** A Cap'n Proto string: C escapes and UTF-8, where JSON's `\u` doesn't exist. */
-export function quote(text: string): string {
-  const escaped = text
-    .replaceAll(/["\\]/g, "\\$&")
-    .replaceAll(CONTROL, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
-  return `"${escaped}"`;
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must be escaped.
-const CONTROL = /[\u0000-\u001f\u007f]/g;

@@ -30,6 +30,8 @@ export type LaunchOptions = {
   readonly record: (pid: number) => void;
   /** Where its output goes, as a file descriptor; ours by default. */
   readonly output?: number;
+  /** Needed where a Worker has the flag `experimental`, as the simulator of buckets has; the other Workers are none the wiser. */
+  readonly experimental?: boolean;
   /** A command that becomes workerd in the same process, such as a tracer: workerd's own command follows it. */
   readonly under?: readonly string[];
 };
@@ -46,8 +48,9 @@ export type WorkerdProcess = {
 };
 
 export function launchWorkerd({ configFile, sockets, secrets, record, ...options }: LaunchOptions): WorkerdProcess {
-  const { output = "inherit", under = [] } = options;
-  const command = [...under, workerdPath(), "serve", configFile, "config", `--control-fd=${CONTROL_FD}`];
+  const { output = "inherit", under = [], experimental = false } = options;
+  const flags = [`--control-fd=${CONTROL_FD}`, ...(experimental ? ["--experimental"] : [])];
+  const command = [...under, workerdPath(), "serve", configFile, "config", ...flags];
   const child = spawn("/bin/sh", ["-c", WAIT_THEN_BECOME, ...command], {
     env: Object.fromEntries(secrets) as NodeJS.ProcessEnv,
     stdio: ["pipe", output, output, "pipe"],

@@ -20,6 +20,7 @@ const WranglerDocument = v.object({
   durable_objects: v.optional(v.object({ bindings: v.array(v.object({ name: v.string(), class_name: v.string() })) }), {
     bindings: [],
   }),
+  r2_buckets: v.optional(v.array(v.object({ binding: v.string(), bucket_name: v.string() })), []),
   version_metadata: v.optional(v.object({ binding: v.string() })),
 });
 

@@ -76,6 +76,8 @@ const REFUSALS = {
   all_backends_failed: [503, "Service Unavailable: All backend workers failed or are unreachable."],
   circuit_open: [503, "Too many of the pool's requests failed; it is left alone for a while"],
   restart_failed: [502, "An instance did not come back"],
+  backups_unbound: [503, "No bucket for backups is bound to the server"],
+  backups_unavailable: [503, "The bucket of the backups did not answer"],
   api_key_unset: [503, "The instance's API key is not set on the server"],
   executor_unset: [503, "No executor is set on the server"],
   upstream_failed: [502, "The upstream failed"],

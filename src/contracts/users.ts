@@ -6,7 +6,7 @@ import { strict } from "./strict-object.ts";
 
 /** All are listed, patched and restarted by calls that answer for every one of them. */
 export const USERS_MAX = 10_000;
-export const USER_ID_MAX = 64;
+export const USER_ID_MAX = 128;
 const NAME_MAX = 64;
 
 /** `/api/super/users/lookup/{name}` stands where its own paths would. */
@@ -15,7 +15,7 @@ const RESERVED_ID = "lookup";
 export const UserId = v.pipe(
   v.string(),
   v.maxLength(USER_ID_MAX, `must be at most ${USER_ID_MAX} characters`),
-  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must begin with a letter or digit and go on with those and . _ -"),
+  v.regex(/^[A-Za-z0-9][A-Za-z0-9._:@-]*$/, "must begin with a letter or digit and go on with those and . _ : @ -"),
   v.notValue(RESERVED_ID, "is reserved"),
 );
 

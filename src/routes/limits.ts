@@ -8,6 +8,7 @@ import type { LimitRule } from "../contracts/limits.ts";
 import { ok, type Result, refuse } from "../contracts/refusals.ts";
 import { strict } from "../contracts/strict-object.ts";
 import { readBody } from "../http/body.ts";
+import { decodeSegment } from "../http/path-segment.ts";
 import { reply } from "../http/reply.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
 import { type LimitAddress, limitAddress } from "../isolate/limits/limit-address.ts";
@@ -67,8 +68,8 @@ type NamedKey = LimitAddress & {
 };
 
 async function readKey(request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Result<NamedKey>> {
-  const policy = decoded(request.params.policy);
-  const written = decoded(request.params.key);
+  const policy = decodeSegment(request.params.policy);
+  const written = decodeSegment(request.params.key);
   if (policy === undefined || written === undefined)
     return refuse("bad_path", "a policy and a key are percent-encoded UTF-8");
   const limit = (await currentConfig(env, ctx)).limits.get(policy);

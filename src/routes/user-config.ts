@@ -20,7 +20,7 @@ import { callDirectory } from "../objects.ts";
 import { namesVersion, versionTag } from "../policies/config/precondition.ts";
 import { refuseMisshapen } from "../policies/fleet/user-document.ts";
 import { everyUser } from "./every-user.ts";
-import { userIdOf } from "./known-user.ts";
+import { readUserId } from "./known-user.ts";
 import { recordAction } from "./record-action.ts";
 
 const JSON_ONLY = ["application/json"];
@@ -33,7 +33,7 @@ const PATCHED_AT_ONCE_MAX = 100;
 
 /** GET /api/super/users/{id}/config: the document itself under its ETag; 304 for a known one, 404 unknown_user. */
 export const getUserConfig = async (request: IRequestStrict, env: Env): Promise<Response> => {
-  const id = userIdOf(request);
+  const id = readUserId(request.params.id);
   if (!id.ok) return reply(request, id);
   const current = await callDirectory(env, (directory) => directory.config(id.value));
   if (!current.ok) return reply(request, current);
@@ -58,7 +58,7 @@ export const rollbackUserConfig = async (request: IRequestStrict, env: Env): Pro
 
 /** GET /api/super/users/{id}/config/history: {versions}, the newest first: the one in force and ten before it. */
 export const getUserConfigHistory = async (request: IRequestStrict, env: Env): Promise<Response> => {
-  const id = userIdOf(request);
+  const id = readUserId(request.params.id);
   if (!id.ok) return reply(request, id);
   const versions = await callDirectory(env, (directory) => directory.configHistory(id.value));
   return reply(request, versions.ok ? ok({ versions: versions.value }) : versions);
@@ -66,7 +66,7 @@ export const getUserConfigHistory = async (request: IRequestStrict, env: Env): P
 
 /** GET /api/super/users/{id}/config/history/{version}: {version, document} as it was; 404 unknown_version. */
 export const getUserConfigVersion = async (request: IRequestStrict, env: Env): Promise<Response> => {
-  const id = userIdOf(request);
+  const id = readUserId(request.params.id);
   if (!id.ok) return reply(request, id);
   const version = request.params.version ?? "";
   if (!VERSION.test(version)) return reply(request, refuse("unknown_version", "a version is a whole number"));
@@ -112,7 +112,7 @@ async function readShaped(request: Request, mediaTypes: readonly string[]): Prom
 }
 
 async function change(request: IRequestStrict, env: Env, edit: UserConfigEdit): Promise<Response> {
-  const id = userIdOf(request);
+  const id = readUserId(request.params.id);
   if (!id.ok) return reply(request, id);
   const ifMatch = request.headers.get("If-Match");
   const origin = { userId: id.value, commandId: crypto.randomUUID(), actor: "admin" };

@@ -7,10 +7,11 @@ import { ok, refuse } from "../contracts/refusals.ts";
 import { PutUser, USER_ID_MAX, UserId } from "../contracts/users.ts";
 import { readBody } from "../http/body.ts";
 import { HttpError } from "../http/http-error.ts";
+import { decodeSegment } from "../http/path-segment.ts";
 import { readQuery, wholeNumber } from "../http/query.ts";
 import { reply } from "../http/reply.ts";
 import { callDirectory } from "../objects.ts";
-import { knownUser, userIdOf } from "./known-user.ts";
+import { knownUser, readUserId } from "./known-user.ts";
 import { recordAction } from "./record-action.ts";
 
 const Page = v.strictObject({
@@ -27,14 +28,14 @@ export const getUsers = async (request: IRequestStrict, env: Env): Promise<Respo
 
 /** GET /api/super/users/lookup/{name}: the user of that name, in whatever case; 404 unknown_user. */
 export const lookUpUser = async (request: IRequestStrict, env: Env): Promise<Response> => {
-  const name = decoded(request.params.name);
+  const name = decodeSegment(request.params.name);
   if (name === undefined) return reply(request, refuse("bad_path", "a name is percent-encoded UTF-8"));
   return reply(request, await callDirectory(env, (directory) => directory.lookUp(name)));
 };
 
 /** GET /api/super/users/{id}: 404 unknown_user. */
 export const getUser = async (request: IRequestStrict, env: Env): Promise<Response> =>
-  reply(request, await knownUser(env, request.params.id ?? ""));
+  reply(request, await knownUser(env, request.params.id));
 
 /** PUT /api/super/users/{id} {name, tier}: 201 for a new one, else 200; 409 name_taken, users_full. */
 export const putUser = async (request: IRequestStrict, env: Env): Promise<Response> => {
@@ -49,7 +50,7 @@ export const putUser = async (request: IRequestStrict, env: Env): Promise<Respon
 
 /** DELETE /api/super/users/{id}: with the configuration and its history. Answers who that was; 404 unknown_user. */
 export const deleteUser = async (request: IRequestStrict, env: Env): Promise<Response> => {
-  const id = userIdOf(request);
+  const id = readUserId(request.params.id);
   if (!id.ok) return reply(request, id);
   const removed = await callDirectory(env, (directory) => directory.remove(id.value));
   if (removed.ok) await recordAction(env, "user.delete", { subject: id.value, detail: { name: removed.value.name } });
@@ -58,15 +59,7 @@ export const deleteUser = async (request: IRequestStrict, env: Env): Promise<Res
 
 /** Whoever registers a user learns what an id may be. */
 function newId(request: IRequestStrict): string {
-  const parsed = v.safeParse(v.object({ id: UserId }), { id: request.params.id });
+  const parsed = v.safeParse(v.object({ id: UserId }), { id: decodeSegment(request.params.id) });
   if (!parsed.success) throw new HttpError("invalid_body", undefined, { problems: listProblems(parsed.issues) });
   return parsed.output.id;
-}
-
-function decoded(segment: string | undefined): string | undefined {
-  try {
-    return decodeURIComponent(segment ?? "");
-  } catch {
-    return undefined;
-  }
 }

@@ -48,6 +48,13 @@ describe("a user", () => {
     expect(users.find((user) => user.id === id)).toEqual(changed);
   });
 
+  it("may be known by an address, written either way", async () => {
+    const id = `${freshId()}@example.org`;
+    expect((await put(encodeURIComponent(id), { name: id })).status).toBe(201);
+    expect(jsonOf(await sendAsAdmin(`${USERS}/${id}`)).id).toBe(id);
+    expect((await config(encodeURIComponent(id))).status).toBe(200);
+  });
+
   it("has tier 1 unless told otherwise", async () => {
     const id = freshId();
     expect(jsonOf(await put(id, { name: id }))).toMatchObject({ tier: 1 });
@@ -97,7 +104,7 @@ describe("a refused registration names its field and registers nobody", () => {
     expect((await callDirectory(env, (directory) => directory.find(id))).ok).toBe(false);
   });
 
-  it.each(["lookup", "a".repeat(65), "a%20b", "-a", ".a", "_", "a%2Fb", "a,b"])("the id %j", async (id) => {
+  it.each(["lookup", "a".repeat(129), "a%20b", "%ff", "-a", ".a", "_", "a%2Fb", "a,b"])("the id %j", async (id) => {
     expect(said(await put(id, { name: freshId() }))).toEqual([400, "invalid_body", ["id"]]);
   });
 

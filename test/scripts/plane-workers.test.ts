@@ -17,6 +17,7 @@ describe("the plane", () => {
     const names = [
       ...file.durable_objects.bindings.map((one) => one.name),
       ...file.services.map((one) => one.binding),
+      ...file.r2_buckets.map((one) => one.binding),
       ...Object.keys(file.vars),
       ...["VERSION", "ADMIN_SECRET", "A_API_KEY"],
     ];

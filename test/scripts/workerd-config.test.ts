@@ -1,8 +1,9 @@
 // The text that workerd reads, from small made-up Workers; that workerd accepts it is test/journeys/start.test.ts's to show.
 
 import { describe, expect, it } from "vitest";
+import { quote } from "../../scripts/start/capnp-text.ts";
 import type { WorkerSpec } from "../../scripts/start/worker-spec.ts";
-import { quote, workerdConfig } from "../../scripts/start/workerd-config.ts";
+import { workerdConfig } from "../../scripts/start/workerd-config.ts";
 
 const spec = (name: string, bindings: WorkerSpec["bindings"] = []): WorkerSpec => ({
   name,
