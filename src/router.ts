@@ -35,6 +35,7 @@ import { getHealthWorkers } from "./routes/health-workers.ts";
 import { getLimitKey, getLimits, refundLimitKey, resetLimitKey } from "./routes/limits.ts";
 import { getHealthHistory } from "./routes/pool-health.ts";
 import { deleteInstance, getRegistry, heartbeat, putInstance } from "./routes/registry.ts";
+import { getJob, restartUser, restartUsers } from "./routes/restarts.ts";
 import { getSession, logout, postPreferences } from "./routes/session.ts";
 import { deleteSession, getSessionById, postSession } from "./routes/sessions.ts";
 import {
@@ -103,6 +104,9 @@ router
   .get("/api/super/users/:id/config/history/:version", getUserConfigVersion)
   .post("/api/super/users/:id/config/rollback", rollbackUserConfig)
   .post("/api/super/bulk/config-patch", patchUserConfigs)
+  .post("/api/super/users/:id/restart-async", restartUser)
+  .post("/api/super/bulk/restart", restartUsers)
+  .get("/api/super/jobs/:jobId", getJob)
 
   .post("/api/super/users/:userId/exec", postExec)
   .get("/api/super/users/:userId/exec", listExecs)

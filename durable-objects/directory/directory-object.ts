@@ -1,22 +1,25 @@
-// Who the users of the fleet are, and each one's configuration. One per plane; operators ask it, and whoever starts something for a user.
-// Tables: users, user_configs. No alarm.
-// RPC: find, lookUp, list, put, remove; config, configVersion, configHistory, changeConfig, patchConfigs.
+// Who the users of the fleet are, each one's configuration, and jobs that restart them. One per plane; operators ask it, and whoever
+// starts something for a user. Tables: users, user_configs, restart_jobs, user_restarts. Alarm: goes on with jobs, forgets old ones.
+// RPC: find, lookUp, list, put, remove; config, configHistory, changeConfig, patchConfigs; startRestart, restartJob, restarting.
 
 import { DurableObject } from "cloudflare:workers";
 import { directoryMigrations } from "../../migrations/directory/index.ts";
 import { ok, type Result, refuse } from "../../src/contracts/refusals.ts";
+import type { RestartJob, RestartJobPage, RestartStarted, StartRestart } from "../../src/contracts/restart-jobs.ts";
 import type {
   BulkPatchResult,
   ChangeUserConfig,
   PatchUserConfigs,
   TaggedUserConfig,
-  UserConfig,
   UserConfigChange,
   UserConfigVersion,
 } from "../../src/contracts/user-config.ts";
 import type { PutUser, User, UserChange, UserListing, UserPage } from "../../src/contracts/users.ts";
+import { hasExecutor } from "../../src/instances/executor-standing.ts";
 import { decideUser } from "../../src/policies/fleet/decide-user.ts";
 import { migrate } from "../migrate.ts";
+import { endExecs } from "./end-execs.ts";
+import { RestartJobs, type RestartJobsParts } from "./restart-jobs.ts";
 import { UserConfigs } from "./user-configs.ts";
 import { UsersTables } from "./users-tables.ts";
 
@@ -25,12 +28,17 @@ const LIST_MAX = 1_000;
 export class Directory extends DurableObject<Env> {
   readonly #users: UsersTables;
   readonly #configs: UserConfigs;
+  readonly #restarts: RestartJobs;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     migrate(ctx.storage, directoryMigrations);
     this.#users = new UsersTables(ctx.storage.sql);
     this.#configs = new UserConfigs(ctx.storage.sql);
+    const restart: RestartJobsParts["restart"] = (userId, sinceMs) => endExecs(env, userId, sinceMs);
+    this.#restarts = new RestartJobs({ ctx, users: this.#users, restart });
+    // Where nothing is set, an alarm got lost.
+    this.#restarts.arm(Date.now());
   }
 
   /** Refuses `unknown_user`. */
@@ -71,14 +79,11 @@ export class Directory extends DurableObject<Env> {
     });
   }
 
-  /** What is in force. Refuses `unknown_user`. */
-  config(userId: string): Result<TaggedUserConfig> {
-    return this.#withUser(userId, (user) => ok(this.#configs.current(user)));
-  }
-
-  /** As it was. Refuses `unknown_user`, `unknown_version`. */
-  configVersion(userId: string, version: number): Result<UserConfig> {
-    return this.#withUser(userId, (user) => this.#configs.version(user, version));
+  /** A version as it was, by default the one in force. Refuses `unknown_user`, `unknown_version`. */
+  config(userId: string, version?: number): Result<TaggedUserConfig> {
+    return this.#withUser(userId, (user) =>
+      version === undefined ? ok(this.#configs.current(user)) : this.#configs.version(user, version),
+    );
   }
 
   /** Newest first: the one in force and ten before it. Refuses `unknown_user`. */
@@ -100,6 +105,25 @@ export class Directory extends DurableObject<Env> {
       const { version, changed } = result.value;
       return { userId, ok: true, version, changed };
     });
+  }
+
+  /** Begins a job. Refuses `executor_unset`, `idempotency_mismatch`, `unknown_user`, `too_many_at_once`. */
+  startRestart(command: StartRestart): Result<RestartStarted> {
+    return hasExecutor(this.env) ? this.#restarts.start(command, Date.now()) : refuse("executor_unset");
+  }
+
+  /** How far it has come. Refuses `unknown_job`. */
+  restartJob(jobId: string, page: RestartJobPage): Result<RestartJob> {
+    return this.#restarts.describe(jobId, page);
+  }
+
+  /** Whose restart has begun and not ended. */
+  restarting(): string[] {
+    return this.#restarts.restarting();
+  }
+
+  override alarm(): Promise<void> {
+    return this.#restarts.stepDue();
   }
 
   #withUser<T>(id: string, work: (user: User) => Result<T>): Result<T> {

@@ -29,9 +29,9 @@ export class UserConfigs {
   }
 
   /** Refuses `unknown_version`. */
-  version({ id }: User, version: number): Result<UserConfig> {
-    const found = version === 0 ? EMPTY : this.#tables.find(id, version);
-    return found === undefined ? refuse("unknown_version", `version ${version} is not kept`) : ok(found);
+  version(user: User, version: number): Result<TaggedUserConfig> {
+    const found = version === 0 ? EMPTY : this.#tables.find(user.id, version);
+    return found === undefined ? refuse("unknown_version", `version ${version} is not kept`) : ok(tagged(user, found));
   }
 
   history({ id }: User): UserConfigVersion[] {

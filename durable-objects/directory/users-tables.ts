@@ -3,8 +3,15 @@
 import type { User } from "../../src/contracts/users.ts";
 import { nameKey } from "../../src/policies/fleet/user-name.ts";
 
-type UserRow = { id: string; name: string; tier: number; created_at: number; updated_at: number };
-const COLUMNS = "id, name, tier, created_at, updated_at";
+type UserRow = {
+  id: string;
+  name: string;
+  tier: number;
+  created_at: number;
+  updated_at: number;
+  restarted_at: number | null;
+};
+const COLUMNS = "id, name, tier, created_at, updated_at, restarted_at";
 
 export class UsersTables {
   readonly #sql: SqlStorage;
@@ -43,14 +50,19 @@ export class UsersTables {
     );
   }
 
+  markRestarted(id: string, nowMs: number): void {
+    this.#sql.exec("UPDATE users SET restarted_at = ? WHERE id = ?", nowMs, id);
+  }
+
   delete(id: string): void {
     this.#sql.exec("DELETE FROM users WHERE id = ?", id);
   }
 }
 
-const toUser = ({ id, name, tier, created_at, updated_at }: UserRow): User => ({
+const toUser = ({ id, name, tier, created_at, updated_at, restarted_at }: UserRow): User => ({
   ...{ id, name },
   tier: tier as User["tier"],
   createdAt: created_at,
   updatedAt: updated_at,
+  restartedAt: restarted_at,
 });

@@ -68,10 +68,7 @@ async function run({ plane, ports, state, stop }: Omit<Service, "record">, root:
 const configOf = (state: StateFolder): string => path.join(state.build, "config.capnp");
 
 function writeConfig({ plane, backends }: PreparedPlane, ports: readonly number[], state: StateFolder): void {
-  writeFileSync(configOf(state), workerdConfig({ plane, backends, ports, objects: state.objects }), { mode: 0o600 });
-async function build({ plane, backends }: PreparedPlane, ports: readonly number[], state: StateFolder): Promise<void> {
   const { objects, buckets } = state;
-  await bundleWorkers([plane, ...backends], state.build);
   copySimulator(state.build);
   writeFileSync(configOf(state), workerdConfig({ plane, backends, ports, objects, buckets }), { mode: 0o600 });
 }
@@ -91,7 +88,6 @@ async function serve({ plane, ports, state, stop, record }: Service): Promise<vo
     secrets: plane.secrets,
     record: (pid) => record("workerd", pid),
     experimental: true,
-    record: (pid) => writeRunFile(state.runFile, [{ pid, name: "workerd" }]),
   });
   process.once("exit", workerd.kill);
   try {

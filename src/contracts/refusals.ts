@@ -58,6 +58,8 @@ const REFUSALS = {
   unknown_session: [404, "There is no such session"],
   session_expired: [404, "The session has expired"],
   session_revoked: [404, "The session was revoked"],
+  unknown_user: [404, "There is no such user"],
+  unknown_job: [404, "There is no such job"],
   unknown_version: [404, "There is no such version"],
   instance_configured: [409, "The configuration has an instance of this id"],
   registry_full: [409, "The pool has as many registered instances as it can have"],

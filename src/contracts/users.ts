@@ -41,6 +41,8 @@ export type User = PutUser & {
   /** Epoch ms. */
   readonly createdAt: number;
   readonly updatedAt: number;
+  /** Null where it never was. */
+  readonly restartedAt: number | null;
 };
 
 /** `created` and `changed` are of the call that did it: a repetition finds nothing left to do. */

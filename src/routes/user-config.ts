@@ -70,7 +70,10 @@ export const getUserConfigVersion = async (request: IRequestStrict, env: Env): P
   if (!id.ok) return reply(request, id);
   const version = request.params.version ?? "";
   if (!VERSION.test(version)) return reply(request, refuse("unknown_version", "a version is a whole number"));
-  return reply(request, await callDirectory(env, (directory) => directory.configVersion(id.value, Number(version))));
+  const kept = await callDirectory(env, (directory) => directory.config(id.value, Number(version)));
+  if (!kept.ok) return reply(request, kept);
+  const { tag: _, ...value } = kept.value;
+  return reply(request, ok(value));
 };
 
 /** POST /api/super/bulk/config-patch {patch, userIds?}: {results, changed, failed}, one result per user, whoever fails. */

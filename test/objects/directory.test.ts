@@ -117,7 +117,7 @@ describe("a user's configuration", () => {
       { version: 2, source: "patch" },
       { version: 1, source: "replace" },
     ]);
-    expect(value(await stub.configVersion("a", 2)).document).toEqual({ keep: { x: 1, y: 2 } });
+    expect(value(await stub.config("a", 2)).document).toEqual({ keep: { x: 1, y: 2 } });
   });
 
   it("keeps the version in force and ten before it", async () => {

@@ -23,7 +23,7 @@ export function decideUser(proposed: ProposedUser): Result<UserChange> {
   }
   if (current === undefined) {
     if (count >= USERS_MAX) return refuse("users_full", `at most ${USERS_MAX} users are registered`);
-    const user = { id, name, tier, createdAt: nowMs, updatedAt: nowMs };
+    const user = { id, name, tier, createdAt: nowMs, updatedAt: nowMs, restartedAt: null };
     return ok({ user, created: true, changed: true });
   }
   const changed = current.name !== name || current.tier !== tier;

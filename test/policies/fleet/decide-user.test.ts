@@ -5,7 +5,7 @@ import { USERS_MAX } from "../../../src/contracts/users.ts";
 import { decideUser } from "../../../src/policies/fleet/decide-user.ts";
 import { nameKey } from "../../../src/policies/fleet/user-name.ts";
 
-const alice = { id: "a", name: "Alice", tier: 1 as const, createdAt: 10, updatedAt: 20 };
+const alice = { id: "a", name: "Alice", tier: 1 as const, createdAt: 10, updatedAt: 20, restartedAt: null };
 const proposed = {
   id: "a",
   name: "Alice",
