@@ -11,10 +11,9 @@ import { HttpError } from "./http/http-error.ts";
 import { refusalOfFault } from "./http/refusal-of-fault.ts";
 import { prefersHtml, problem } from "./http/reply.ts";
 import { requestIdOf } from "./http/request-id.ts";
+import { asGet, hasTooLargeHeaders, withoutBody, withScheme } from "./http/seen-request.ts";
 import { deploymentOf } from "./isolate/deployment.ts";
 import { rawPath, readAddress } from "./policies/forwarding/address.ts";
-import type { Scheme } from "./policies/forwarding/client-scheme.ts";
-import { areHeadersTooLarge, headerBytes } from "./policies/forwarding/header-bounds.ts";
 import { getAudit, verifyAudit } from "./routes/audit.ts";
 import { getBackupHealth, getBackupStatus } from "./routes/backups.ts";
 import { getBalancerStatus } from "./routes/balancer.ts";
@@ -47,6 +46,7 @@ import {
   putUserConfig,
   rollbackUserConfig,
 } from "./routes/user-config.ts";
+import { getLiveUserState, getStateDashboard, getUserState } from "./routes/user-state.ts";
 import { deleteUser, getUser, getUsers, lookUpUser, putUser } from "./routes/users.ts";
 import { getVersion } from "./routes/version.ts";
 import { getWorkers } from "./routes/workers.ts";
@@ -96,6 +96,9 @@ router
   .get("/api/super/users/:id", getUser)
   .put("/api/super/users/:id", putUser)
   .delete("/api/super/users/:id", deleteUser)
+  .get("/api/super/users/:id/state", getUserState)
+  .get("/api/super/users/:id/state/v2", getLiveUserState)
+  .get("/api/super/state/dashboard", getStateDashboard)
   .get("/api/super/users/:id/r2-status", getBackupStatus)
   .get("/api/super/users/:id/config", getUserConfig)
   .put("/api/super/users/:id/config", putUserConfig)
@@ -222,34 +225,3 @@ const refusal = (request: Request, code: RefusalCode, headers?: HeadersInit): Re
 
 const answer = (request: Request, refused: ReturnType<typeof refuse>, headers: HeadersInit = {}): Response =>
   problem(refused, { requestId: requestIdOf(request), html: prefersHtml(request.headers.get("Accept")), headers });
-
-function hasTooLargeHeaders({ headers }: Request): boolean {
-  let count = 0;
-  let bytes = 0;
-  for (const [name, value] of headers) {
-    count++;
-    bytes += headerBytes(name, value);
-  }
-  return areHeadersTooLarge(count, bytes);
-}
-
-/** Behind a proxy that ends TLS: cookies and origins are judged by what the client used. */
-function withScheme(request: Request, scheme: Scheme): Request {
-  const url = new URL(request.url);
-  url.protocol = scheme;
-  const seen = new Request(url, request);
-  seen.headers.set("X-Request-Id", requestIdOf(request));
-  return seen;
-}
-
-/** HEAD is answered by GET, under the same request id (RFC 9110 §9.3.2). `cf` says whom its limits count. */
-function asGet(request: Request): Request {
-  const get = new Request(request.url, {
-    headers: request.headers,
-    ...(request.cf !== undefined && { cf: request.cf }),
-  });
-  get.headers.set("X-Request-Id", requestIdOf(request));
-  return get;
-}
-
-const withoutBody = (response: Response): Response => new Response(null, response);

@@ -32,6 +32,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, { runs
   const { method = "", url = "" } = request;
   if (method === "GET" && url === "/version") return { status: 200, body: describeAgent(runs) };
   if (!isRight(request.headers.authorization ?? "")) return { status: 401, body: { error: "the key is not right" } };
+  if (method === "GET" && url === "/users") return { status: 200, body: { running: runs.runningByUser } };
   if (method === "POST" && url === "/watch") return await watch(request, response, runs);
   const [, runId = "", verb = ""] = /^\/execs\/([^/]+)(?:\/(stop))?$/.exec(url) ?? [];
   if (!isRunId(runId)) return { status: 404, body: { error: "there is nothing here" } };

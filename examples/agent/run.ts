@@ -40,6 +40,10 @@ export class Run {
     return this.#state;
   }
 
+  get userId(): string {
+    return this.#record.userId;
+  }
+
   get isRunning(): boolean {
     return this.#state.state === "running";
   }

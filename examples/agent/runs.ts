@@ -46,6 +46,13 @@ export class Runs {
   get running(): number {
     return [...this.#runs.values()].filter((run) => run.isRunning).length;
   }
+  /** Of users for whom anything runs. */
+  get runningByUser(): Readonly<Record<string, number>> {
+    const counts = new Map<string, number>();
+    for (const { isRunning, userId } of this.#runs.values())
+      if (isRunning) counts.set(userId, (counts.get(userId) ?? 0) + 1);
+    return Object.fromEntries(counts);
+  }
   get kept(): number {
     return this.#runs.size;
   }

@@ -1,16 +1,14 @@
-// Whether the executor of this deployment answers, and takes our key. For isolates and objects that want to know before, or without,
-// having anything run; commands are the ExecResultStore object's business.
+// Whether the executor of this deployment answers and takes our key, and for whom it runs commands now. For isolates and objects that
+// want to know that without having anything run; commands are the ExecResultStore object's business.
 
+import * as v from "valibot";
 import { findText } from "../contracts/bindings.ts";
-
-export type ExecutorStanding =
-  | { readonly kind: "answers" }
-  | { readonly kind: "unset" }
-  /** It may answer later; a refused key needs an operator. */
-  | { readonly kind: "silent" | "refused"; readonly cause: string };
+import type { ExecutorStanding } from "../contracts/executor-standing.ts";
 
 const ANSWER_MS_MAX = 5_000;
 const CAUSE_CHARACTERS_MAX = 300;
+/** What an agent says to GET /users. */
+const Answer = v.object({ running: v.record(v.string(), v.number()) });
 
 export const hasExecutor = (env: object): boolean => (findText(env, "EXEC_AGENT_URL") ?? "") !== "";
 
@@ -19,19 +17,23 @@ export async function readExecutorStanding(env: object): Promise<ExecutorStandin
   if (!hasExecutor(env)) return { kind: "unset" };
   const url = (findText(env, "EXEC_AGENT_URL") ?? "").replace(/\/+$/, "");
   try {
-    // News of no run: there is none, and it comes at once.
-    const response = await fetch(`${url}/watch`, {
-      method: "POST",
+    const response = await fetch(`${url}/users`, {
       redirect: "manual",
-      headers: { Authorization: `Bearer ${findText(env, "EXEC_AGENT_KEY") ?? ""}`, "Content-Type": "application/json" },
-      body: JSON.stringify({ runs: [], waitMs: 0 }),
+      headers: { Authorization: `Bearer ${findText(env, "EXEC_AGENT_KEY") ?? ""}` },
       signal: AbortSignal.timeout(ANSWER_MS_MAX),
     });
+    if (response.ok) return answered(await response.json());
     response.body?.cancel().catch(() => undefined);
-    if (response.ok) return { kind: "answers" };
     const isRefused = response.status === 401 || response.status === 403;
     return { kind: isRefused ? "refused" : "silent", cause: `the agent answers ${response.status}` };
   } catch (error) {
     return { kind: "silent", cause: `the agent does not answer: ${String(error)}`.slice(0, CAUSE_CHARACTERS_MAX) };
   }
+}
+
+function answered(body: unknown): ExecutorStanding {
+  const parsed = v.safeParse(Answer, body);
+  return parsed.success
+    ? { kind: "answers", running: new Map(Object.entries(parsed.output.running)) }
+    : { kind: "silent", cause: "what answers is no agent" };
 }

@@ -23,6 +23,6 @@ export const getBackupHealth = async (request: IRequestStrict, env: Env): Promis
   const listing = await readBackups(env, ALL_BACKUPS);
   const latencyMs = Date.now() - startedAtMs;
   if (!listing.ok) return reply(request, listing);
-  const userIds = await everyUser(env);
+  const userIds = (await everyUser(env)).map(({ id }) => id);
   return reply(request, ok(backupHealth(userIds, listing.value, { nowMs: Date.now(), latencyMs })));
 };

@@ -81,7 +81,8 @@ export const patchUserConfigs = async (request: IRequestStrict, env: Env): Promi
   const { patch, userIds } = await readBody(request, BulkPatch);
   const refused = refuseMisshapen(patch, ["patch"]);
   if (refused !== undefined) return reply(request, refused);
-  const results = await patchAll(env, userIds ?? (await everyUser(env)), patch);
+  const meant = userIds ?? (await everyUser(env)).map(({ id }) => id);
+  const results = await patchAll(env, meant, patch);
   return reply(request, ok({ results, ...tally(results) }));
 };
 

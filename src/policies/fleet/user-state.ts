@@ -1,0 +1,35 @@
+// What is made of the little that can be known of a user's executor: whether it answers, what it runs, whether it is being restarted.
+
+import type { ExecutorStanding } from "../../contracts/executor-standing.ts";
+import type { StateDashboard, UserState } from "../../contracts/user-state.ts";
+import type { User } from "../../contracts/users.ts";
+
+export type StateFacts = { readonly standing: ExecutorStanding; readonly restarting: ReadonlySet<string> };
+
+/** A restart goes before everything else: what runs then is about to end. */
+export function userState({ id, restartedAt }: User, { standing, restarting }: StateFacts): UserState {
+  const runningExecs = standing.kind === "answers" ? (standing.running.get(id) ?? 0) : null;
+  const known = { userId: id, runningExecs, restartedAt };
+  if (restarting.has(id)) return { ...known, state: "starting" };
+  switch (standing.kind) {
+    case "unset":
+      return { ...known, state: "stopped" };
+    case "silent":
+    case "refused":
+      return { ...known, state: "error", cause: standing.cause };
+    case "answers":
+      return { ...known, state: runningExecs === 0 ? "idle" : "active" };
+  }
+}
+
+/** In the users' order. */
+export function stateDashboard(
+  users: readonly User[],
+  facts: StateFacts,
+  { nowMs, totalLatencyMs }: { readonly nowMs: number; readonly totalLatencyMs: number },
+): StateDashboard {
+  const told = users.map((user) => ({ ...userState(user, facts), name: user.name, tier: user.tier }));
+  const summary = { total: told.length, active: 0, idle: 0, starting: 0, stopped: 0, error: 0 };
+  for (const { state } of told) summary[state]++;
+  return { users: told, summary, totalLatencyMs, checkedAt: nowMs };
+}
