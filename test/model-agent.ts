@@ -46,9 +46,16 @@ export class ModelAgent {
     const isRight = new Headers(headers).get("Authorization") === `Bearer ${this.key}`;
     if (this.mood === "refusing" || !isRight) return Response.json({ error: "the key is not right" }, { status: 401 });
     const said: unknown = body === undefined || body === null ? undefined : JSON.parse(String(body));
+    if (noun === "users") return Response.json({ running: this.#runningByUser() });
     const reply = noun === "watch" ? await this.#watch(said as WatchCall) : this.#told(method, { runId, verb, said });
     if (this.mood === "deaf") throw new Error("Network connection lost.");
     return Response.json(reply);
+  }
+
+  #runningByUser(): Record<string, number> {
+    const running = [...this.runs.values()].filter(({ state }) => state.state === "running");
+    const counts = Map.groupBy(running, ({ order }) => order.userId);
+    return Object.fromEntries([...counts].map(([userId, runs]) => [userId, runs.length]));
   }
 
   #told(method: string, { runId, verb, said }: { runId: string; verb: string; said: unknown }): unknown {

@@ -4,6 +4,7 @@
 import * as v from "valibot";
 import { findText } from "../contracts/bindings.ts";
 import type { ExecutorStanding } from "../contracts/executor-standing.ts";
+import { withDeadline } from "../deadline.ts";
 
 const ANSWER_MS_MAX = 5_000;
 const CAUSE_CHARACTERS_MAX = 300;
@@ -15,20 +16,24 @@ export const hasExecutor = (env: object): boolean => (findText(env, "EXEC_AGENT_
 /** Never rejects; 5 s at most. */
 export async function readExecutorStanding(env: object): Promise<ExecutorStanding> {
   if (!hasExecutor(env)) return { kind: "unset" };
-  const url = (findText(env, "EXEC_AGENT_URL") ?? "").replace(/\/+$/, "");
+  // A signal of its own timer would keep an object awake until that goes off.
+  const controller = new AbortController();
   try {
-    const response = await fetch(`${url}/users`, {
-      redirect: "manual",
-      headers: { Authorization: `Bearer ${findText(env, "EXEC_AGENT_KEY") ?? ""}` },
-      signal: AbortSignal.timeout(ANSWER_MS_MAX),
-    });
-    if (response.ok) return answered(await response.json());
-    response.body?.cancel().catch(() => undefined);
-    const isRefused = response.status === 401 || response.status === 403;
-    return { kind: isRefused ? "refused" : "silent", cause: `the agent answers ${response.status}` };
+    return await withDeadline(ask(env, controller.signal), ANSWER_MS_MAX);
   } catch (error) {
     return { kind: "silent", cause: `the agent does not answer: ${String(error)}`.slice(0, CAUSE_CHARACTERS_MAX) };
+  } finally {
+    controller.abort();
   }
+}
+
+async function ask(env: object, signal: AbortSignal): Promise<ExecutorStanding> {
+  const url = (findText(env, "EXEC_AGENT_URL") ?? "").replace(/\/+$/, "");
+  const headers = { Authorization: `Bearer ${findText(env, "EXEC_AGENT_KEY") ?? ""}` };
+  const response = await fetch(`${url}/users`, { redirect: "manual", headers, signal });
+  if (response.ok) return answered(await response.json());
+  const isRefused = response.status === 401 || response.status === 403;
+  return { kind: isRefused ? "refused" : "silent", cause: `the agent answers ${response.status}` };
 }
 
 function answered(body: unknown): ExecutorStanding {
