@@ -14,7 +14,7 @@ import type {
   UserConfigChange,
   UserConfigVersion,
 } from "../../src/contracts/user-config.ts";
-import type { PutUser, User, UserChange, UserListing, UserPage } from "../../src/contracts/users.ts";
+import type { PutUserCommand, User, UserChange, UserListing, UserPage } from "../../src/contracts/users.ts";
 import { hasExecutor } from "../../src/instances/executor-standing.ts";
 import { decideUser } from "../../src/policies/fleet/decide-user.ts";
 import { migrate } from "../migrate.ts";
@@ -61,22 +61,20 @@ export class Directory extends DurableObject<Env> {
   }
 
   /** Registers a user or changes one. Refuses `name_taken`, `users_full`. */
-  put(id: string, { name, tier }: PutUser): Result<UserChange> {
+  put({ commandId, ...wanted }: PutUserCommand): Result<UserChange> {
     const nowMs = Date.now();
-    const current = this.#users.find(id);
-    const nameHolder = this.#users.findByName(name)?.id;
-    const decided = decideUser({ id, name, tier, current, nameHolder, count: this.#users.count(), nowMs });
-    if (decided.ok && decided.value.changed) this.#users.save(decided.value.user);
+    const isRepeated = this.#users.isLastCommand(wanted.id, commandId);
+    const current = this.#users.find(wanted.id);
+    const nameHolder = this.#users.findByName(wanted.name)?.id;
+    const decided = decideUser({ ...wanted, isRepeated, current, nameHolder, count: this.#users.count(), nowMs });
+    if (decided.ok && decided.value.changed && !isRepeated) this.#users.save(decided.value.user, commandId);
     return decided;
   }
 
-  /** With the configuration and its history; answers who that was. Refuses `unknown_user`. */
-  remove(id: string): Result<User> {
-    return this.#withUser(id, (user) => {
-      this.#configs.forget(user);
-      this.#users.delete(id);
-      return ok(user);
-    });
+  /** With the configuration and its history; whoever is not registered is not either afterwards. */
+  remove(id: string): void {
+    this.#configs.forget(id);
+    this.#users.delete(id);
   }
 
   /** A version as it was, by default the one in force. Refuses `unknown_user`, `unknown_version`. */

@@ -55,7 +55,11 @@ export class RestartJobs {
       unknown,
     });
     if (decision.kind === "refused") return decision.refusal;
-    if (decision.kind === "same") return this.#started(decision.jobId);
+    if (decision.kind === "same") {
+      // Of this very command where it bears its id: then an earlier answer got lost.
+      const created = decision.jobId === jobId;
+      return ok({ jobId: decision.jobId, users: this.#tables.find(decision.jobId)?.total ?? 0, created });
+    }
     return ok({
       jobId,
       users: this.#insert({ jobId, idempotencyKey, delayMs, digest, createdAt: nowMs }, userIds),
@@ -116,10 +120,6 @@ export class RestartJobs {
 
   #isRegistered(userId: string): boolean {
     return this.#parts.users.find(userId) !== undefined;
-  }
-
-  #started(jobId: string): Result<RestartStarted> {
-    return ok({ jobId, users: this.#tables.find(jobId)?.total ?? 0, created: false });
   }
 
   async #step(job: StoredJob): Promise<void> {

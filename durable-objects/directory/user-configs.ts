@@ -58,8 +58,8 @@ export class UserConfigs {
     return ok(tagged(user, { version, document, changed }));
   }
 
-  forget({ id }: User): void {
-    this.#tables.delete(id);
+  forget(userId: string): void {
+    this.#tables.delete(userId);
   }
 
   #newest(userId: string): UserConfig {

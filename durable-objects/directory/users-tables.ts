@@ -29,6 +29,10 @@ export class UsersTables {
     return row === undefined ? undefined : toUser(row);
   }
 
+  isLastCommand(id: string, commandId: string): boolean {
+    return this.#sql.exec("SELECT 1 FROM users WHERE id = ? AND command_id = ?", id, commandId).toArray().length > 0;
+  }
+
   count(): number {
     return this.#sql.exec<{ count: number }>("SELECT count(*) AS count FROM users").one().count;
   }
@@ -41,12 +45,12 @@ export class UsersTables {
       .map(toUser);
   }
 
-  save({ id, name, tier, createdAt, updatedAt }: User): void {
+  save({ id, name, tier, createdAt, updatedAt }: User, commandId: string): void {
     this.#sql.exec(
-      `INSERT INTO users (id, name, name_key, tier, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)
+      `INSERT INTO users (id, name, name_key, tier, created_at, updated_at, command_id) VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET name = excluded.name, name_key = excluded.name_key, tier = excluded.tier,
-         updated_at = excluded.updated_at`,
-      ...[id, name, nameKey(name), tier, createdAt, updatedAt],
+         updated_at = excluded.updated_at, command_id = excluded.command_id`,
+      ...[id, name, nameKey(name), tier, createdAt, updatedAt, commandId],
     );
   }
 

@@ -1,5 +1,5 @@
 // One per user: what was run for them, each exec at most once, and what came of it (C05–C08). It drives the executor itself.
-// Tables: exec_results, output_chunks, releases. RPC: submit; read, follow, list, countActive; cancel, cancelAll.
+// Tables: exec_results, output_chunks, releases. RPC: submit; read, follow, list; cancel, cancelAll.
 // Alarm: does whatever is to be done until nothing is left, and deletes what has expired. A kill at any moment leaves an alarm that
 // goes off at the next start: nothing that was accepted depends on the call that brought it.
 
@@ -113,11 +113,6 @@ export class ExecResultStore extends DurableObject<Env> {
     this.#tables.update({ ...exec, cancelRequested: true });
     await this.#drive();
     return ok(summaryOf(exec));
-  }
-
-  /** How many are queued or running. */
-  countActive(): number {
-    return this.#tables.countActive();
   }
 
   /** Has all of them stopped that were accepted until then; answers how many of those have yet to end. May be repeated. */

@@ -5,7 +5,9 @@ CREATE TABLE users (
   name_key   TEXT NOT NULL,
   tier       INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
-  updated_at INTEGER NOT NULL
+  updated_at INTEGER NOT NULL,
+  -- Of the command that registered or changed the user last: it may come again.
+  command_id TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- "Who has this name?", asked by lookup and before every change of a name.

@@ -18,7 +18,7 @@ export type BulkRestart = v.InferOutput<typeof BulkRestart>;
 
 /** The same `jobId` again, or the same request under the same key, begins nothing new. */
 export type StartRestart = BulkRestart & { readonly jobId: string; readonly idempotencyKey?: string };
-/** `created`: by this call. */
+/** `created`: by this command, and not by another with its key. */
 export type RestartStarted = { readonly jobId: string; readonly users: number; readonly created: boolean };
 
 /** `skipped`: deleted before it was their turn. */

@@ -35,6 +35,8 @@ const Tier = v.picklist([1, 2, 3], "must be 1, 2 or 3");
 /** PUT /api/super/users/{id}. */
 export const PutUser = strict({ name: UserName, tier: v.optional(Tier, 1) });
 export type PutUser = v.InferOutput<typeof PutUser>;
+/** The same `commandId` again answers what the first call did. */
+export type PutUserCommand = PutUser & { readonly id: string; readonly commandId: string };
 
 export type User = PutUser & {
   readonly id: string;
@@ -45,7 +47,6 @@ export type User = PutUser & {
   readonly restartedAt: number | null;
 };
 
-/** `created` and `changed` are of the call that did it: a repetition finds nothing left to do. */
 export type UserChange = { readonly user: User; readonly created: boolean; readonly changed: boolean };
 
 /** By id. `next` continues behind the last one listed; null at the end. */

@@ -11,7 +11,7 @@ import { decodeSegment } from "../http/path-segment.ts";
 import { readQuery, wholeNumber } from "../http/query.ts";
 import { reply } from "../http/reply.ts";
 import { callDirectory } from "../objects.ts";
-import { knownUser, readUserId } from "./known-user.ts";
+import { knownUser } from "./known-user.ts";
 import { recordAction } from "./record-action.ts";
 
 const Page = v.strictObject({
@@ -40,21 +40,25 @@ export const getUser = async (request: IRequestStrict, env: Env): Promise<Respon
 /** PUT /api/super/users/{id} {name, tier}: 201 for a new one, else 200; 409 name_taken, users_full. */
 export const putUser = async (request: IRequestStrict, env: Env): Promise<Response> => {
   const id = newId(request);
-  const command = await readBody(request, PutUser);
-  const put = await callDirectory(env, (directory) => directory.put(id, command));
+  const command = { ...(await readBody(request, PutUser)), id, commandId: crypto.randomUUID() };
+  const put = await callDirectory(env, (directory) => directory.put(command));
   if (!put.ok) return reply(request, put);
   const { user, created, changed } = put.value;
   if (changed) await recordAction(env, "user.put", { subject: id, detail: { name: user.name, tier: user.tier } });
   return reply(request, ok(user), { status: created ? 201 : 200 });
 };
 
-/** DELETE /api/super/users/{id}: with the configuration and its history. Answers who that was; 404 unknown_user. */
+/**
+ * DELETE /api/super/users/{id}: with the configuration and its history; what runs for the user goes on to its end. Answers who that was;
+ * 404 unknown_user.
+ */
 export const deleteUser = async (request: IRequestStrict, env: Env): Promise<Response> => {
-  const id = readUserId(request.params.id);
-  if (!id.ok) return reply(request, id);
-  const removed = await callDirectory(env, (directory) => directory.remove(id.value));
-  if (removed.ok) await recordAction(env, "user.delete", { subject: id.value, detail: { name: removed.value.name } });
-  return reply(request, removed);
+  const user = await knownUser(env, request.params.id);
+  if (!user.ok) return reply(request, user);
+  const { id, name } = user.value;
+  await callDirectory(env, (directory) => directory.remove(id));
+  await recordAction(env, "user.delete", { subject: id, detail: { name } });
+  return reply(request, user);
 };
 
 /** Whoever registers a user learns what an id may be. */

@@ -35,7 +35,7 @@ async function withUsers(users: number) {
   const stub = env.DIRECTORY.getByName(`restarts-${count++}`);
   const calls = stub as unknown as Calls;
   const ids = Array.from({ length: users }, (_, n) => `u${count}-${n}`);
-  for (const id of ids) await calls.put(id, { name: id, tier: 1 });
+  for (const id of ids) await calls.put({ id, name: id, tier: 1, commandId: id });
   const start = (more: Partial<StartRestart> = {}) =>
     calls.startRestart({ jobId: crypto.randomUUID(), delayMs: 0, ...more });
   return {
@@ -242,7 +242,7 @@ describe("asked for again", () => {
     const first = { jobId: crypto.randomUUID(), userIds: rig.ids, delayMs: 1_000, idempotencyKey: "k" };
     expect(got(await rig.start(first))).toEqual({ jobId: first.jobId, users: 2, created: true });
     const again = { jobId: first.jobId, users: 2, created: false };
-    expect(got(await rig.start(first))).toEqual(again);
+    expect(got(await rig.start(first))).toEqual({ ...again, created: true });
     expect(got(await rig.start({ ...first, jobId: crypto.randomUUID() }))).toEqual(again);
     const other = { ...first, jobId: crypto.randomUUID(), delayMs: 2_000 };
     expect(await rig.start(other)).toMatchObject({ code: "idempotency_mismatch", data: { jobId: first.jobId } });

@@ -5,7 +5,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import type { Directory } from "../../durable-objects/directory/directory-object.ts";
 import type { UserConfigEdit } from "../../src/contracts/user-config.ts";
-import { USERS_MAX } from "../../src/contracts/users.ts";
+import { type PutUser, USERS_MAX } from "../../src/contracts/users.ts";
 import type { callDirectory } from "../../src/objects.ts";
 
 let count = 0;
@@ -21,9 +21,12 @@ function directory(): Calls {
 }
 const stubOf = (directory: Calls): DurableObjectStub<Directory> => stubs.get(directory) as DurableObjectStub<Directory>;
 
+const put = (stub: Calls, id: string, user: PutUser, commandId: string = crypto.randomUUID()) =>
+  stub.put({ ...user, id, commandId });
+
 async function withUsers(...ids: string[]): Promise<Calls> {
   const stub = directory();
-  for (const id of ids) await stub.put(id, { name: `name of ${id}`, tier: 1 });
+  for (const id of ids) await put(stub, id, { name: `name of ${id}`, tier: 1 });
   return stub;
 }
 
@@ -45,10 +48,10 @@ const tagOf = async (stub: Calls) => `"${value(await stub.config("a")).tag}"`;
 describe("the registry", () => {
   it("knows whom it was told of, by id and by name in any case, also after an eviction", async () => {
     const stub = directory();
-    const put = value(await stub.put("a", { name: "Alice", tier: 2 }));
+    const { user } = value(await put(stub, "a", { name: "Alice", tier: 2 }));
     await evictDurableObject(stubOf(stub));
-    expect(value(await stub.find("a"))).toEqual(put.user);
-    expect(value(await stub.lookUp("ALICE"))).toEqual(put.user);
+    expect(value(await stub.find("a"))).toEqual(user);
+    expect(value(await stub.lookUp("ALICE"))).toEqual(user);
     expect(await stub.find("b")).toMatchObject({ ok: false, code: "unknown_user" });
     expect(await stub.lookUp("Bob")).toMatchObject({ ok: false, code: "unknown_user" });
   });
@@ -56,12 +59,20 @@ describe("the registry", () => {
   it("takes the same again as done, and gives a name that its user gave up to another", async () => {
     const stub = directory();
     const alice = { name: "Alice", tier: 1 } as const;
-    expect(value(await stub.put("a", alice))).toMatchObject({ created: true, changed: true });
-    expect(value(await stub.put("a", alice))).toMatchObject({ created: false, changed: false });
-    expect(await stub.put("b", alice)).toMatchObject({ ok: false, code: "name_taken" });
-    await stub.put("a", { name: "Anna", tier: 1 });
-    expect(value(await stub.put("b", alice))).toMatchObject({ created: true });
+    expect(value(await put(stub, "a", alice))).toMatchObject({ created: true, changed: true });
+    expect(value(await put(stub, "a", alice))).toMatchObject({ created: false, changed: false });
+    expect(await put(stub, "b", alice)).toMatchObject({ ok: false, code: "name_taken" });
+    await put(stub, "a", { name: "Anna", tier: 1 });
+    expect(value(await put(stub, "b", alice))).toMatchObject({ created: true });
     expect(value(await stub.lookUp("alice")).id).toBe("b");
+  });
+
+  it("answers a command that comes twice as it did the first time, until there was another", async () => {
+    const stub = directory();
+    const first = await put(stub, "a", { name: "Alice", tier: 1 }, "c-1");
+    expect(await put(stub, "a", { name: "Alice", tier: 1 }, "c-1")).toEqual(first);
+    await put(stub, "a", { name: "Anna", tier: 1 }, "c-2");
+    expect(value(await put(stub, "a", { name: "Alice", tier: 1 }, "c-1"))).toMatchObject({ created: false });
   });
 
   it("is listed page by page, in order and to its end", async () => {
@@ -77,25 +88,24 @@ describe("the registry", () => {
     const stub = directory();
     await stub.list({ limit: 1 });
     await runInDurableObject(stubOf(stub), (_, { storage: { sql } }) => {
-      sql.exec(`INSERT INTO users (id, name, name_key, tier, created_at, updated_at)
+      sql.exec(`INSERT INTO users (id, name, name_key, tier, created_at, updated_at, command_id)
         WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n WHERE v < ${USERS_MAX})
-        SELECT 'u' || v, 'U' || v, 'u' || v, 1, 0, 0 FROM n`);
+        SELECT 'u' || v, 'U' || v, 'u' || v, 1, 0, 0, 'c' FROM n`);
     });
     expect((await stub.list({ limit: 5_000 })).users).toHaveLength(1_000);
-    expect(await stub.put("one-more", { name: "One", tier: 1 })).toMatchObject({ ok: false, code: "users_full" });
-    expect((await stub.put("u1", { name: "U1", tier: 3 })).ok).toBe(true);
+    expect(await put(stub, "one-more", { name: "One", tier: 1 })).toMatchObject({ ok: false, code: "users_full" });
+    expect((await put(stub, "u1", { name: "U1", tier: 3 })).ok).toBe(true);
     await stub.remove("u2");
-    expect((await stub.put("one-more", { name: "One", tier: 1 })).ok).toBe(true);
+    expect((await put(stub, "one-more", { name: "One", tier: 1 })).ok).toBe(true);
   });
 
   it("forgets who is removed with all versions of the configuration, and nobody else", async () => {
     const stub = await withUsers("a", "b");
     await replace(stub, { secret: 1 });
     await replace(stub, { other: 1 }, { userId: "b" });
-    expect(value(await stub.remove("a")).id).toBe("a");
-    expect(await stub.remove("a")).toMatchObject({ ok: false, code: "unknown_user" });
+    for (let times = 0; times < 2; times++) await stub.remove("a");
     expect(await stub.config("a")).toMatchObject({ ok: false, code: "unknown_user" });
-    await stub.put("a", { name: "Another", tier: 1 });
+    await put(stub, "a", { name: "Another", tier: 1 });
     expect(value(await stub.config("a"))).toMatchObject({ version: 0, document: {} });
     expect(value(await stub.configHistory("a"))).toEqual([]);
     expect(value(await stub.config("b")).document).toEqual({ other: 1 });
@@ -145,7 +155,7 @@ describe("a user's configuration", () => {
     await stub.remove("a");
     const gone = Date.now();
     while (Date.now() === gone) await scheduler.wait(1);
-    await stub.put("a", { name: "Anew", tier: 1 });
+    await put(stub, "a", { name: "Anew", tier: 1 });
     await replace(stub, { n: 2 });
     expect(await replace(stub, { n: 3 }, { ifMatch })).toMatchObject({ ok: false, code: "stale_version" });
   });

@@ -1,10 +1,11 @@
 // Decides what registering a user, or changing one, comes to.
 
 import { ok, type Result, refuse } from "../../contracts/refusals.ts";
-import { type PutUser, USERS_MAX, type User, type UserChange } from "../../contracts/users.ts";
+import { type PutUserCommand, USERS_MAX, type User, type UserChange } from "../../contracts/users.ts";
 
-export type ProposedUser = PutUser & {
-  readonly id: string;
+export type ProposedUser = Omit<PutUserCommand, "commandId"> & {
+  /** This very command has been carried out. */
+  readonly isRepeated: boolean;
   /** The user of that id, and whoever has that name. */
   readonly current: User | undefined;
   readonly nameHolder: string | undefined;
@@ -15,7 +16,10 @@ export type ProposedUser = PutUser & {
 
 /** Refuses `name_taken` (naming the holder) and `users_full`. The same again changes nothing. */
 export function decideUser(proposed: ProposedUser): Result<UserChange> {
-  const { id, name, tier, current, nameHolder, count, nowMs } = proposed;
+  const { id, name, tier, isRepeated, current, nameHolder, count, nowMs } = proposed;
+  if (isRepeated && current !== undefined) {
+    return ok({ user: current, created: current.createdAt === current.updatedAt, changed: true });
+  }
   if (nameHolder !== undefined && nameHolder !== id) {
     return refuse("name_taken", `${nameHolder} is called that`, {
       problems: [{ path: "name", message: `is the name of ${nameHolder}` }],

@@ -7,6 +7,7 @@ import { nameKey } from "../../../src/policies/fleet/user-name.ts";
 
 const alice = { id: "a", name: "Alice", tier: 1 as const, createdAt: 10, updatedAt: 20, restartedAt: null };
 const proposed = {
+  isRepeated: false,
   id: "a",
   name: "Alice",
   tier: 1 as const,
@@ -25,6 +26,16 @@ describe("a user", () => {
   it("who is registered as this already is left as is", () => {
     const decided = decideUser({ ...proposed, current: alice, nameHolder: "a" });
     expect(decided).toEqual({ ok: true, value: { user: alice, created: false, changed: false } });
+  });
+
+  it("is told the same when the very command comes again: registered then, or changed", () => {
+    const again = { ...proposed, isRepeated: true, nameHolder: "a" };
+    const registered = { ...alice, updatedAt: alice.createdAt };
+    expect(decideUser({ ...again, current: registered })).toEqual({
+      ok: true,
+      value: { user: registered, created: true, changed: true },
+    });
+    expect(decideUser({ ...again, current: alice })).toMatchObject({ value: { created: false, changed: true } });
   });
 
   it.each([{ name: "ALICE" }, { tier: 3 as const }])("changes to %j and keeps when it was registered", (change) => {
