@@ -64,7 +64,6 @@ const REFUSALS = {
   instance_configured: [409, "The configuration has an instance of this id"],
   registry_full: [409, "The pool has as many registered instances as it can have"],
   private_origin: [400, "The URL leads to a private address"],
-  unknown_user: [404, "There is no such user"],
   unknown_exec: [404, "The user has no such exec"],
   exec_ended: [409, "The exec has ended already"],
   idempotency_mismatch: [409, "The key or id was used for another command"],
