@@ -1,7 +1,7 @@
 // What is made of the little that can be known of a user's executor: whether it answers, what it runs, whether it is being restarted.
 
 import type { ExecutorStanding } from "../../contracts/executor-standing.ts";
-import type { StateDashboard, UserState } from "../../contracts/user-state.ts";
+import type { ExecutorState, StateDashboard, UserState } from "../../contracts/user-state.ts";
 import type { User } from "../../contracts/users.ts";
 
 export type StateFacts = { readonly standing: ExecutorStanding; readonly restarting: ReadonlySet<string> };
@@ -9,16 +9,16 @@ export type StateFacts = { readonly standing: ExecutorStanding; readonly restart
 /** A restart goes before everything else: what runs then is about to end. */
 export function userState({ id, restartedAt }: User, { standing, restarting }: StateFacts): UserState {
   const runningExecs = standing.kind === "answers" ? (standing.running.get(id) ?? 0) : null;
-  const known = { userId: id, runningExecs, restartedAt };
-  if (restarting.has(id)) return { ...known, state: "starting" };
+  const told = (state: ExecutorState): UserState => ({ userId: id, state, runningExecs, restartedAt });
+  if (restarting.has(id)) return told("starting");
   switch (standing.kind) {
     case "unset":
-      return { ...known, state: "stopped" };
+      return told("stopped");
     case "silent":
     case "refused":
-      return { ...known, state: "error", cause: standing.cause };
+      return { ...told("error"), cause: standing.cause };
     case "answers":
-      return { ...known, state: runningExecs === 0 ? "idle" : "active" };
+      return told(runningExecs === 0 ? "idle" : "active");
   }
 }
 
