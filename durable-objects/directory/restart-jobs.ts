@@ -37,6 +37,8 @@ export type RestartJobsParts = {
 export class RestartJobs {
   readonly #tables: RestartJobsTables;
   readonly #parts: RestartJobsParts;
+  /** Nobody could end while the plane was down, so that time counts against nobody. */
+  readonly #awakeSinceMs = Date.now();
 
   constructor(parts: RestartJobsParts) {
     this.#parts = parts;
@@ -96,7 +98,7 @@ export class RestartJobs {
     return this.#tables.listRestarting();
   }
 
-  /** Never throws: the platform would repeat it at its own pace, and give it up in the end. */
+  /** Never throws for what others fail to do: the platform would repeat it at its own pace, and give it up in the end. */
   async stepDue(): Promise<void> {
     const due = this.#tables.listDue(Date.now(), STEPS_AT_ONCE_MAX);
     await Promise.all(due.map((job) => this.#step(job)));
@@ -144,7 +146,7 @@ export class RestartJobs {
   async #restart(job: StoredJob, turn: Turn & { readonly startedAt: number }): Promise<void> {
     const finding = await this.#parts.restart(turn.userId, turn.startedAt);
     const nowMs = Date.now();
-    const step: RestartStep = nextStep(finding, turn.startedAt, nowMs);
+    const step: RestartStep = nextStep(finding, Math.max(turn.startedAt, this.#awakeSinceMs), nowMs);
     if (step.status === "restarting") return this.#tables.saveProgress(job, nowMs + step.againInMs);
     if (step.status === "restarted") this.#parts.users.markRestarted(turn.userId, nowMs);
     this.#end(job, turn, step.status, step.status === "failed" ? step.error : null);

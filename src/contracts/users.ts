@@ -53,7 +53,7 @@ export type UserChange = { readonly user: User; readonly created: boolean; reado
 export type UserPage = { readonly users: readonly User[]; readonly next: string | null };
 export type UserListing = { readonly limit: number; readonly after?: string };
 
-/** What `users` names as a list: no user twice, and never nobody, which could be taken for everybody. */
+/** Users named one by one: nobody twice, and never nobody at all, which could be taken for everybody. */
 export const UserIds = v.pipe(
   v.array(UserId),
   v.minLength(1, "must name somebody; leave it out to mean everybody"),

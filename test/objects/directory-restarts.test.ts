@@ -170,6 +170,23 @@ describe("a restart", () => {
     expect(await statuses(rig, jobId)).toEqual(["restarted", "restarted"]);
   });
 
+  it("is not given up for the time in which its object was not there", async () => {
+    const rig = await withUsers(1);
+    const [id = ""] = rig.ids;
+    const execId = await running(id);
+    const jobId = await rig.begin();
+    agent.mood = "down";
+    await round(rig);
+    pass(3_600_000);
+    agent.mood = "up";
+    await evictDurableObject(rig.stub);
+    await round(rig);
+    expect(await statuses(rig, jobId)).toEqual(["restarting"]);
+    await drive(id);
+    await untilCompleted(rig, jobId);
+    expect([await statuses(rig, jobId), await statusOf(id, execId)]).toEqual([["restarted"], "cancelled"]);
+  });
+
   it("skips who was deleted before it was their turn", async () => {
     const rig = await withUsers(2);
     const jobId = await rig.begin({ delayMs: 60_000 });

@@ -3,7 +3,7 @@
 
 import type { UserRestartStatus } from "../../contracts/restart-jobs.ts";
 
-/** From a restart's beginning until it is given up. */
+/** From a restart's beginning, or the plane's where that is later, until it is given up. */
 const RESTART_MS_MAX = 30_000;
 /** Between two looks at execs that are ending: SIGTERM takes a while, and SIGKILL comes after it. */
 const LOOK_AGAIN_MS = 250;
@@ -24,8 +24,8 @@ export type RestartStep =
   | { readonly status: Extract<UserRestartStatus, "failed">; readonly error: string }
   | { readonly status: Extract<UserRestartStatus, "restarting">; readonly againInMs: number };
 
-export function nextStep(finding: RestartFinding, startedAtMs: number, nowMs: number): RestartStep {
-  const isOver = nowMs - startedAtMs >= RESTART_MS_MAX;
+export function nextStep(finding: RestartFinding, sinceMs: number, nowMs: number): RestartStep {
+  const isOver = nowMs - sinceMs >= RESTART_MS_MAX;
   switch (finding.kind) {
     case "ended":
       return { status: "restarted" };
