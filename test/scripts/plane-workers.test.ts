@@ -29,6 +29,7 @@ describe("the plane", () => {
     expect(bindings.get("ENVIRONMENT")).toEqual({ kind: "text", name: "ENVIRONMENT", value: "test" });
     expect(bindings.get("TRUSTED_HOPS")).toEqual({ kind: "text", name: "TRUSTED_HOPS", value: "0" });
     expect(bindings.get("VERSION")).toEqual({ kind: "json", name: "VERSION", value: version });
+    expect(bindings.get("BACKUPS")).toEqual({ kind: "bucket", name: "BACKUPS", bucket: "signalbox-backups" });
     expect(bindings.get("A_API_KEY")).toEqual({ kind: "secret", name: "A_API_KEY" });
   });
 });

@@ -44,6 +44,15 @@ describe("workerd's configuration", () => {
     expect(write([9000], [spec("motr-auth")]).match(/durableObjectStorage/g)).toHaveLength(1);
   });
 
+  it("runs the simulator of buckets where there is a folder for them, and says which bucket is bound", () => {
+    const bound = spec("signalbox", [{ kind: "bucket", name: "BACKUPS", bucket: "my-backups" }]);
+    const text = workerdConfig({ plane: bound, backends: [], ports: [9000], objects: "/o", buckets: "/state/buckets" });
+    expect(text).toContain('(name = "BACKUPS", r2Bucket = (name = "bucket-entry"');
+    expect(text).toContain('\\"MINIFLARE_NAMESPACE\\":\\"my-backups\\"');
+    expect(text).toContain('path = "/state/buckets"');
+    expect(write([9000])).not.toContain("bucket");
+  });
+
   it("names a service's entrypoint only where one is asked for", () => {
     const bound = (entrypoint?: string) =>
       write([9000], [spec("a", [{ kind: "service", name: "B", service: "b", ...(entrypoint ? { entrypoint } : {}) }])]);

@@ -1,5 +1,6 @@
 // What a listing of the bucket says of users' backups.
 
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   type BackupTally,
@@ -97,5 +98,32 @@ describe("the fleet's backups", () => {
     const { healthy, users, summary } = health(["a", "b", "c"], "users/b/x");
     expect([healthy, users.map(({ userId }) => userId), summary.unknown]).toEqual([false, ["a"], 2]);
     expect(health(["a"], "users/b/x").healthy).toBe(true);
+  });
+
+  it("are told of no one otherwise than all of the bucket would tell, wherever the listing ended", () => {
+    const id = fc.stringMatching(/^[a-c][a-c.:@-]{0,3}$/);
+    const stored = fc.record({ id, name: fc.constantFrom("x", "y/z", "backup.tgz"), ageMs: fc.nat(600_000) });
+    fc.assert(
+      fc.property(
+        fc.array(stored, { maxLength: 12 }),
+        fc.uniqueArray(id, { maxLength: 8 }),
+        fc.nat(12),
+        (all, ids, cut) => {
+          // A bucket lists in the order of UTF-8.
+          const objects = all
+            .map(({ id, name, ageMs }) => object(`users/${id}/${name}`, 1, NOW - ageMs))
+            .sort((a, b) => (a.key < b.key ? -1 : 1));
+          const listed = objects.slice(0, cut);
+          const endsAt = listed.length < objects.length ? (listed.at(-1)?.key ?? "") : undefined;
+          const at = { nowMs: NOW, latencyMs: 0 };
+          const part = backupHealth(ids, { tallies: tallied(...listed), endsAt }, at);
+          const whole = backupHealth(ids, { tallies: tallied(...objects), endsAt: undefined }, at);
+          const known = new Set(part.users.map(({ userId }) => userId));
+          expect(part.users).toEqual(whole.users.filter(({ userId }) => known.has(userId)));
+          const { total, ...counts } = part.summary;
+          expect(Object.values(counts).reduce((sum, count) => sum + count, 0)).toBe(total);
+        },
+      ),
+    );
   });
 });
