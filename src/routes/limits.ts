@@ -16,7 +16,6 @@ import { callControl, callLimiter, limiterShards } from "../objects.ts";
 import { type CompiledLimit, ruleFor } from "../policies/limits/compiled-limit.ts";
 import { describeKey, describeLimits } from "../policies/limits/describe-limits.ts";
 import { writtenKey } from "../policies/limits/limit-key.ts";
-import { decoded } from "./decoded.ts";
 
 const Refund = strict({ tokens: count(1, 1_000_000_000) });
 

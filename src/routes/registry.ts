@@ -6,6 +6,7 @@ import { Name } from "../contracts/config.ts";
 import { HeartbeatBody, RegistrationBody } from "../contracts/lifecycle.ts";
 import { ok, type Result, refuse } from "../contracts/refusals.ts";
 import { readBody, readOptionalBody } from "../http/body.ts";
+import { decodeSegment } from "../http/path-segment.ts";
 import { reply } from "../http/reply.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
 import { deploymentOf } from "../isolate/deployment.ts";
@@ -13,7 +14,6 @@ import { log } from "../log.ts";
 import { callHealth, callRegistry } from "../objects.ts";
 import { readRegistration } from "../policies/lifecycle/read-registration.ts";
 import type { CompiledPool } from "../policies/routing/compiled-config.ts";
-import { decoded } from "./decoded.ts";
 
 /**
  * PUT /api/super/registry/{pool}/{instance} {url, ttlMs?, …}: the Registration, 201 where it is new, else 200 and renewed; 404 unknown_pool,
@@ -63,7 +63,7 @@ export const getRegistry = async (request: IRequestStrict, env: Env, ctx: Execut
 };
 
 const findPool = async (request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<CompiledPool | undefined> =>
-  (await currentConfig(env, ctx)).pools.get(decoded(request.params.pool) ?? "");
+  (await currentConfig(env, ctx)).pools.get(decodeSegment(request.params.pool) ?? "");
 
 type RegisteredPlace = { readonly pool: CompiledPool; readonly id: string };
 
@@ -71,7 +71,7 @@ type RegisteredPlace = { readonly pool: CompiledPool; readonly id: string };
 async function findPlace(request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Result<RegisteredPlace>> {
   const pool = await findPool(request, env, ctx);
   if (pool === undefined) return refuse("unknown_pool");
-  const id = decoded(request.params.instance) ?? "";
+  const id = decodeSegment(request.params.instance) ?? "";
   if (!v.is(Name, id)) return refuse("bad_path", "an instance's id is 1 to 64 of A-Z a-z 0-9 . _ -");
   if (pool.instances.some((one) => one.id === id)) return refuse("instance_configured");
   return ok({ pool, id });

@@ -7,6 +7,7 @@ import type { LifecycleAction } from "../contracts/lifecycle.ts";
 import { ok, type Result, refuse } from "../contracts/refusals.ts";
 import { strict } from "../contracts/strict-object.ts";
 import { readOptionalBody } from "../http/body.ts";
+import { decodeSegment } from "../http/path-segment.ts";
 import { readQuery, wholeNumber } from "../http/query.ts";
 import { reply } from "../http/reply.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
@@ -15,7 +16,6 @@ import { log } from "../log.ts";
 import { callControl } from "../objects.ts";
 import { readWorkerName } from "../policies/lifecycle/worker-name.ts";
 import { type Conduct, conduct, type WorkerOutcome } from "./conduct-lifecycle.ts";
-import { decoded } from "./decoded.ts";
 
 const DEADLINE_MS = 30_000;
 const DEADLINE_MS_MAX = 300_000;
@@ -32,7 +32,7 @@ export const changeWorker =
     const query = readQuery(request, Query);
     const body = await readOptionalBody(request, Body);
     const deadlineMs = body.deadlineMs ?? query.deadlineMs ?? DEADLINE_MS;
-    const name = decoded(request.params.name) ?? "";
+    const name = decodeSegment(request.params.name) ?? "";
     const found = await findInstances(env, ctx, name);
     if (!found.ok) return reply(request, found);
     await record(env, { name, action, deadlineMs });

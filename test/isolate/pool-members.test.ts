@@ -4,7 +4,8 @@
 import { describe, expect, it } from "vitest";
 import type { LifecycleAction } from "../../src/contracts/lifecycle.ts";
 import type { LeaseCall, LeaseReply } from "../../src/contracts/registry.ts";
-import { PoolLeases, type Selection } from "../../src/isolate/pools/pool-leases.ts";
+import { PoolLeases } from "../../src/isolate/pools/pool-leases.ts";
+import type { Selection } from "../../src/isolate/pools/selection.ts";
 import { answerLeaseCall } from "../../src/policies/balancing/answer-lease-call.ts";
 import { openBooks, renewRoster } from "../../src/policies/balancing/registry-books.ts";
 import { changeLifecycle, isDrained, progressIn } from "../../src/policies/lifecycle/closings.ts";
