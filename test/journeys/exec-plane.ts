@@ -39,10 +39,13 @@ export async function ended(plane: Plane, userId: string, execId: string): Promi
   }
 }
 
-/** Undefined while nobody answers. */
-export async function statusOf(plane: Plane, userId: string, execId: string): Promise<Told | undefined> {
+/** As it stands when it has ended, or after 5 s; undefined while nobody answers. */
+async function statusOf(plane: Plane, userId: string, execId: string): Promise<Told | undefined> {
   try {
-    const response = await ask(plane, `${userUrl(plane, userId)}/exec/${execId}/status`);
+    const exec = `${userUrl(plane, userId)}/exec/${execId}`;
+    // No output has that seq: it waits for the end.
+    await (await ask(plane, `${exec}/output?after=999999&waitMs=5000`)).arrayBuffer();
+    const response = await ask(plane, `${exec}/status`);
     return response.ok ? ((await response.json()) as Told) : undefined;
   } catch {
     return undefined;
