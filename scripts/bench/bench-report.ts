@@ -4,6 +4,7 @@ import type { AddedLatency } from "./added-latency.ts";
 import { type GroupName, LIMIT } from "./contenders.ts";
 import type { CostRow } from "./count-costs.ts";
 import type { Machine } from "./machine.ts";
+import type { ExecFindings } from "./measure-exec.ts";
 import type { FaultRow } from "./measure-faults.ts";
 import type { SocketRow } from "./measure-sockets.ts";
 import type { Row, Sample } from "./play-rounds.ts";
@@ -18,6 +19,7 @@ export const reportLines = (findings: Findings, verdicts: readonly Verdict[]): r
   ...matchingLines(findings.matching),
   ...faultLines(findings.faults),
   ...socketLines(findings.sockets),
+  ...execLines(findings.exec),
   ...verdictLines(verdicts),
 ];
 
@@ -175,6 +177,16 @@ function socketLines(sockets: readonly SocketRow[]): readonly string[] {
     ]),
   ];
 }
+
+const execLines = (exec: ExecFindings | undefined): readonly string[] =>
+  exec === undefined
+    ? []
+    : [
+        "",
+        "commands run through the plane (echo, one isolate, one agent)",
+        `  one after the other: p50 ${fixed(exec.planeP50Ms, 1)} ms, the agent alone ${fixed(exec.agentP50Ms, 1)} ms`,
+        `  ${exec.concurrent} at one time: all answered after ${whole(exec.concurrentMs)} ms, ${exec.concurrentFailed} failed`,
+      ];
 
 const verdictLines = (verdicts: readonly Verdict[]): readonly string[] =>
   verdicts.length === 0

@@ -18,6 +18,7 @@ import { type Counting, countCosts } from "./count-costs.ts";
 import { CONNECTIONS, findLoadGenerator, type LoadGenerator } from "./drive-load.ts";
 import { launchOrigins, launchStage } from "./launch-stage.ts";
 import { describeMachine, readCpuTimes, stolenShare } from "./machine.ts";
+import { measureExec } from "./measure-exec.ts";
 import { measureFaults } from "./measure-faults.ts";
 import { measureMatching } from "./measure-matching.ts";
 import { measureSockets } from "./measure-sockets.ts";
@@ -26,7 +27,7 @@ import { type Findings, judgeFindings } from "./targets.ts";
 import { warmUp } from "./warm-up.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
-const SECTIONS = ["latency", "counters", "match", "faults", "sockets"] as const;
+const SECTIONS = ["latency", "counters", "match", "faults", "sockets", "exec"] as const;
 /** Whatever hangs, the bench doesn't. */
 const DEADLINE_MS = 5_400_000;
 
@@ -71,7 +72,8 @@ async function measureAll(options: BenchOptions, { folder, generator, ending }: 
     : { costs: [], sessions: [] };
   const faults = runs(options, "faults") ? await measureFaults(shared, ending) : [];
   const sockets = runs(options, "sockets") ? await measureSockets(shared, ending) : [];
-  const found = { costs, matching, faults, sockets };
+  const exec = runs(options, "exec") ? await measureExec(shared, ending) : undefined;
+  const found = { costs, matching, faults, sockets, ...(exec !== undefined && { exec }) };
   if (!runsGroups(options)) return { findings: { rows: [], latencies: [], ...found }, notes: [] };
   const { stage, headers, absent } = await launchStage({ ...shared, origins, opened }, ending);
   const groups = selectGroups(groupsOf(stage), options.only);

@@ -3,6 +3,7 @@
 import type { AddedLatency } from "./added-latency.ts";
 import { type ContenderName, type GroupName, LIMIT, LIMITED, ONE_COMMIT, PER_REQUEST, PLANE } from "./contenders.ts";
 import type { CostRow } from "./count-costs.ts";
+import type { ExecFindings } from "./measure-exec.ts";
 import type { FaultRow } from "./measure-faults.ts";
 import type { SocketRow } from "./measure-sockets.ts";
 import type { Row, Sample } from "./play-rounds.ts";
@@ -22,6 +23,10 @@ export const TARGETS = {
   matchMedianNsMax: 5_000,
   lostMax: 0,
   noticedMsMax: 1_000,
+  execAddedP50MsMax: 15,
+  execFailedMax: 0,
+  execGrowthMbMax: 16,
+  execStatusOfOneCallMin: 0.7,
 } as const;
 
 export type Verdict = { readonly target: string; readonly value: number; readonly met: boolean };
@@ -34,6 +39,7 @@ export type Findings = {
   readonly matching: readonly Matching[];
   readonly faults: readonly FaultRow[];
   readonly sockets: readonly SocketRow[];
+  readonly exec?: ExecFindings;
 };
 
 /** The group of origins has no target of its own. */
@@ -81,8 +87,20 @@ export function judgeFindings(findings: Findings): readonly Verdict[] {
             atMost(`one of four ${fault}, ${strategy}: last one sent to it after, ms`, noticedMs, TARGETS.noticedMsMax),
           ],
     ),
+    ...execVerdicts(findings.exec),
   ];
 }
+
+const execVerdicts = (exec: ExecFindings | undefined): readonly Verdict[] =>
+  exec === undefined
+    ? []
+    : [
+        atMost("exec: added to the agent's own p50, ms", exec.addedP50Ms, TARGETS.execAddedP50MsMax),
+        atMost(`exec: failed of ${exec.concurrent} at one time`, exec.concurrentFailed, TARGETS.execFailedMax),
+        atMost("exec: the plane grows by 50 MB of output, MB", exec.planeGrowthMb, TARGETS.execGrowthMbMax),
+        atMost("exec: the agent grows by 50 MB of output, MB", exec.agentGrowthMb, TARGETS.execGrowthMbMax),
+        atLeast("exec: status of a finished exec ÷ one object call", exec.statusRatio, TARGETS.execStatusOfOneCallMin),
+      ];
 
 /** `of` is the plane unless named. */
 type Ratio = {
@@ -104,6 +122,12 @@ const atMost = (what: string, value: number, max: number): Verdict => ({
   target: `${what} ≤ ${max}`,
   value,
   met: value <= max,
+});
+
+const atLeast = (what: string, value: number, min: number): Verdict => ({
+  target: `${what} ≥ ${min}`,
+  value,
+  met: value >= min,
 });
 
 export const findRow = (rows: readonly Row[], group: GroupName, contender: ContenderName): Row | undefined =>
