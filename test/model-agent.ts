@@ -17,6 +17,8 @@ export class ModelAgent {
   /** `down`: nobody answers. `deaf`: does what it is told, but its answers get lost. `refusing`: the key. */
   mood: "up" | "down" | "deaf" | "refusing" = "up";
   key = "test-agent-key";
+  /** A command that can't be begun just now. */
+  hindered: string | undefined;
   /** Calls that were made, whether they reached it or not. */
   tries = 0;
 
@@ -47,6 +49,7 @@ export class ModelAgent {
     if (this.mood === "refusing" || !isRight) return Response.json({ error: "the key is not right" }, { status: 401 });
     const said: unknown = body === undefined || body === null ? undefined : JSON.parse(String(body));
     if (noun === "users") return Response.json({ running: this.#runningByUser() });
+    if (method === "PUT" && (said as RunOrder).command === this.hindered) return Response.json({}, { status: 503 });
     const reply = noun === "watch" ? await this.#watch(said as WatchCall) : this.#told(method, { runId, verb, said });
     if (this.mood === "deaf") throw new Error("Network connection lost.");
     return Response.json(reply);

@@ -42,7 +42,7 @@ async function askAgent<T>(
     const cause = `the agent answers ${response.status}: ${await response.text()}`
       .slice(0, CAUSE_CHARACTERS_MAX)
       .trim();
-    return { kind: response.status === 401 || response.status === 403 ? "refused" : "silent", cause };
+    return { kind: response.status === 401 || response.status === 403 ? "refused" : "undone", cause };
   } catch (error) {
     return { kind: "silent", cause: `the agent does not answer: ${String(error)}`.slice(0, CAUSE_CHARACTERS_MAX) };
   } finally {

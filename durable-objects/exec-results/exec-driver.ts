@@ -33,6 +33,8 @@ export class ExecDriver {
   #pause = new AbortController();
   /** Answers in a row that did not come. */
   #silences = 0;
+  /** Something could not be done in this round though the executor answers. */
+  #isHindered = false;
   #silence: string | undefined;
   #isRefused = false;
 
@@ -54,12 +56,13 @@ export class ExecDriver {
   /** Does what can be done now, then waits for news of what runs, or for a while where the executor is silent. */
   async round(): Promise<void> {
     this.#pause = new AbortController();
+    this.#isHindered = false;
     this.#giveUpOverdue();
-    if (this.#executor === undefined) return await this.#wait("no executor is set");
-    const silentBefore = this.#silences;
-    await this.#tellAll(this.#executor);
-    if (this.#silences === silentBefore || this.#silences === 0) await this.#watch(this.#executor);
-    if (this.#silences > silentBefore) await this.#wait();
+    const before = this.#silences;
+    if (this.#executor === undefined) this.#heard({ kind: "silent", cause: "no executor is set" });
+    else await this.#tellAll(this.#executor);
+    if (this.#executor !== undefined && this.#silences <= before) await this.#watch(this.#executor);
+    if (this.#silences > before || this.#isHindered) await this.#wait();
   }
 
   #giveUpOverdue(): void {
@@ -175,16 +178,17 @@ export class ExecDriver {
       this.#isRefused = false;
       return reply.value;
     }
-    this.#silences++;
     this.#silence = reply.cause;
+    this.#isHindered = true;
+    if (reply.kind === "undone") return undefined;
+    this.#silences++;
     if (reply.kind === "refused" && !this.#isRefused) raiseExecutorAlert(reply.cause);
     this.#isRefused = reply.kind === "refused";
     return undefined;
   }
 
   /** Until the next try is due, or something new is to be done, or somebody's time is over. */
-  async #wait(cause = this.#silence): Promise<void> {
-    this.#silence = cause;
+  async #wait(): Promise<void> {
     const retryMs = executorRetryMs(Math.max(this.#silences, 1), Math.random());
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, retryMs);

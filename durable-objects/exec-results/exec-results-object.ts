@@ -30,6 +30,8 @@ import { NewsBell } from "./news-bell.ts";
 
 /** An alarm may run for 15 min; the next one goes on. */
 const DRIVE_MS_MAX = 60_000;
+/** A round that had begun by then is over by then. A call that was cut short leaves no other sign. */
+const DRIVE_OVER_MS = DRIVE_MS_MAX + 60_000;
 /** After a fault of our own. */
 const AGAIN_AFTER_MS = 1_000;
 const FOLLOW_MS_MAX = 20_000;
@@ -40,7 +42,8 @@ export class ExecResultStore extends DurableObject<Env> {
   readonly #tables: ExecResultsTables;
   readonly #driver: ExecDriver;
   readonly #bell = new NewsBell();
-  #isDriving = false;
+  /** When the alarm that is at work began, epoch ms. */
+  #drivingSinceMs = Number.NEGATIVE_INFINITY;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -127,11 +130,11 @@ export class ExecResultStore extends DurableObject<Env> {
 
   /** Never throws: the platform would repeat it at its own pace, and give it up in the end. */
   override async alarm(): Promise<void> {
-    if (this.#isDriving) return;
-    this.#isDriving = true;
+    const startedAtMs = Date.now();
+    this.#drivingSinceMs = startedAtMs;
     let againAtMs: number | undefined;
     try {
-      const untilMs = Date.now() + DRIVE_MS_MAX;
+      const untilMs = startedAtMs + DRIVE_MS_MAX;
       while (this.#driver.isBusy() && Date.now() < untilMs) await this.#driver.round();
       this.#tables.deleteExpired(Date.now());
     } catch (error) {
@@ -139,7 +142,7 @@ export class ExecResultStore extends DurableObject<Env> {
       againAtMs = Date.now() + AGAIN_AFTER_MS;
     }
     // With no await before: whoever comes from here on sets an alarm of its own.
-    this.#isDriving = false;
+    this.#drivingSinceMs = Number.NEGATIVE_INFINITY;
     await this.#arm(againAtMs);
   }
 
@@ -174,7 +177,7 @@ export class ExecResultStore extends DurableObject<Env> {
 
   /** The alarm that runs is told, or one is set. */
   async #drive(): Promise<void> {
-    if (this.#isDriving) this.#driver.nudge();
+    if (Date.now() - this.#drivingSinceMs < DRIVE_OVER_MS) this.#driver.nudge();
     else await this.ctx.storage.setAlarm(Date.now());
   }
 

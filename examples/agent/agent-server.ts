@@ -9,13 +9,15 @@ import { describeAgent } from "./version.ts";
 /** A command, its arguments and its environment together. */
 const BODY_BYTES_MAX = 4_194_304;
 const ASKS_MAX = 1_000;
+const KEEP_ALIVE_MS = 75_000;
 const WAIT_MS_MAX = 30_000;
 
 type Reply = { readonly status: number; readonly body: unknown };
 
 export function createAgentServer(runs: Runs, key: string): Server {
   const isRight = keyCheck(key);
-  return createServer((request, response) => {
+  // A plane that comes again after a while finds its connection open.
+  return createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     answer(request, response, { runs, isRight }).then(
       (reply) => send(response, reply),
       (error: unknown) => {

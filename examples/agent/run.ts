@@ -3,7 +3,7 @@
 
 import { type FSWatcher, watch } from "node:fs";
 import { processStart } from "./process-start.ts";
-import type { RunFolder, StreamName } from "./run-folder.ts";
+import type { Carrier, RunFolder, StreamName } from "./run-folder.ts";
 import type { RunAsk, RunNews, RunRecord, RunState, StopReason } from "./run-record.ts";
 import { wholeCharacters } from "./whole-characters.ts";
 
@@ -17,6 +17,7 @@ export class Run {
   readonly #folder: RunFolder;
   readonly #record: RunRecord;
   readonly #changed: () => void;
+  readonly #carrier: Carrier | undefined;
   #state: RunState;
   #sizes = { stdout: 0, stderr: 0 };
   #watcher: FSWatcher | undefined;
@@ -29,6 +30,7 @@ export class Run {
     this.#folder = folder;
     this.#record = record;
     this.#changed = changed;
+    this.#carrier = folder.carrier();
     this.#state = { state: "running", startedAtMs: record.startedAtMs };
     this.#watcher = this.#watched();
     // One that was being stopped when the agent died is stopped by this one.
@@ -151,16 +153,14 @@ export class Run {
   }
 
   #isAlive(): boolean {
-    const carrier = this.#folder.carrier();
-    return carrier !== undefined && processStart(carrier.pid) === carrier.start;
+    return this.#carrier !== undefined && processStart(this.#carrier.pid) === this.#carrier.start;
   }
 
   /** Only to the process that was written down: its pid may be somebody else's by now. */
   #signal(signal: NodeJS.Signals): void {
-    const carrier = this.#folder.carrier();
-    if (carrier === undefined || !this.#isAlive()) return;
+    if (this.#carrier === undefined || !this.#isAlive()) return;
     try {
-      process.kill(-carrier.pid, signal);
+      process.kill(-this.#carrier.pid, signal);
     } catch {
       // It has ended meanwhile.
     }

@@ -54,9 +54,13 @@ export type RunNews = {
 };
 export type WatchReply = { readonly runs: readonly RunNews[] };
 
-/** What became of a verb: an answer, none (it may be repeated), or the key being refused (which repeating does not mend). */
+/**
+ * What became of a verb: an answer; it could not be done just now, but others may be; nobody answers, as to any other; or the key is
+ * refused, which repeating does not mend.
+ */
 export type ExecutorAnswer<T> =
   | { readonly kind: "answer"; readonly value: T }
+  | { readonly kind: "undone"; readonly cause: string }
   | { readonly kind: "silent"; readonly cause: string }
   | { readonly kind: "refused"; readonly cause: string };
 

@@ -21,7 +21,8 @@ const stateDir = () => path.join(makeScratchDir(), "state");
 
 /** An exec that waits for a file `go`, and the pid of its shell. */
 async function beginWaiting(plane: Plane, userId: string) {
-  const command = "echo $$ > pid; echo begun; while [ ! -e go ]; do sleep 0.05; done; echo gone on";
+  const command =
+    "echo $$ > pid; echo begun; i=0; while [ ! -e go ] && [ $((i+=1)) -lt 500 ]; do sleep 0.05; done; echo gone on";
   const { execId } = await post(plane, userId, { command });
   const file = path.join(userFolder(plane, userId), "pid");
   await expect.poll(() => existsSync(file) && readFileSync(file, "utf8"), { timeout: 10_000 }).toMatch(/\d\n/);

@@ -282,6 +282,18 @@ it("an executor that refuses the key fails what is queued, with the cause, and i
   expect(agent.begun).toEqual([]);
 });
 
+it("an executor that can't begin one run just now begins the others, and that one later", async () => {
+  const user = aUser();
+  agent.hindered = "echo x";
+  const [hindered, other] = [await user.begin("echo x"), await user.begin("echo y")];
+  const driving = user.drive();
+  await vi.waitFor(async () => expect((await user.read(other)).status).toBe("succeeded"));
+  expect((await user.read(hindered)).status).toBe("queued");
+  agent.hindered = undefined;
+  await driving;
+  expect([(await user.read(hindered)).status, agent.begun]).toEqual(["succeeded", ["echo y", "echo x"]]);
+});
+
 describe("cancelling", () => {
   it("stops what runs, and may be repeated", async () => {
     const user = aUser();
