@@ -137,10 +137,15 @@ export class PoolAccount {
     this.#snapshotAtMs = askedAtMs;
   }
 
+  /** Whether it acts on a membership that the registry does not know it acts on: somebody may wait for that. */
+  owesWord(): boolean {
+    return this.#membershipTold !== this.#membership.version;
+  }
+
   hasNews(): boolean {
     return (
       this.uncounted > 0 ||
-      this.#membershipTold !== this.#membership.version ||
+      this.owesWord() ||
       this.#hasReportedLoad ||
       this.slots.isBusy() ||
       this.slots.hasFailed() ||

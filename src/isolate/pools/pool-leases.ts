@@ -62,6 +62,7 @@ export class PoolLeases {
       line: this.#line,
       clock,
       hasNews: () => account.hasNews() || this.breaker.hasNews(),
+      owesWord: () => account.owesWord(),
       isBusy: () => account.slots.isBusy(),
     });
   }

@@ -9,6 +9,8 @@ export type ReportOptions = {
   readonly line: PoolLine;
   readonly clock: () => number;
   readonly hasNews: () => boolean;
+  /** Whether there is news that cannot wait until something else happens. */
+  readonly owesWord: () => boolean;
   /** Whether requests are under way. */
   readonly isBusy: () => boolean;
 };
@@ -59,9 +61,10 @@ export class PoolReports {
   }
 
   async #tell(): Promise<void> {
-    const { line, hasNews } = this.#options;
+    const { line, hasNews, owesWord } = this.#options;
     await line.calm();
     if (hasNews()) await line.tell();
+    if (owesWord()) await line.tell();
   }
 
   /** While requests are under way and nobody else sees to it. Where such a loop is cut off, the next report's takes over. */

@@ -87,16 +87,18 @@ export function progressIn(books: RegistryBooks, nowMs: number): (instanceId: st
 }
 
 /**
- * Isolates that may still send a request on what they knew before `version`. One that was silent for long enough asks first. After a
+ * Isolates that may still send a request on what they knew before `version`. One that was silent for long enough asks first, unless it has a
+ * request under way that it may hedge or try again at once. After a
  * restart nobody has reported yet: one stands for all of them until whoever has something in flight must have called.
  */
 function countUnheard(books: RegistryBooks, version: number, nowMs: number): number {
   const { renewAfterMs } = leaseTiming(books.fleet.isolates.size);
   const silentMs = asksFirstAfterMs(renewAfterMs) + renewAfterMs + REPORT_GRACE_MS;
   let unheard = nowMs < books.completeAtMs ? 1 : 0;
-  for (const { membership, lastSeenMs } of books.fleet.isolates.values()) {
+  for (const { membership, lastSeenMs, inFlight } of books.fleet.isolates.values()) {
+    const asksFirst = inFlight.size === 0 && lastSeenMs + silentMs <= nowMs;
     // Those that know nothing of members never heed them: only their lapse makes sure.
-    if (membership === undefined || (membership < version && lastSeenMs + silentMs > nowMs)) unheard++;
+    if (membership === undefined || (membership < version && !asksFirst)) unheard++;
   }
   return unheard;
 }

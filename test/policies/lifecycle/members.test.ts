@@ -207,6 +207,16 @@ describe("an instance is drained", () => {
     expect(progress("a").unheard).toBe(1);
   });
 
+  it("with an isolate that has a request under way elsewhere only once that has heard: it may hedge it or try it again at once", () => {
+    const { clock, call, change, progress } = registry();
+    call("busy", { inFlight: [["b", 1]] });
+    change("drain", ["a"]);
+    clock.nowMs += 5_000;
+    expect(progress("a").unheard).toBe(1);
+    call("busy", { inFlight: [["b", 1]], membership: 1 });
+    expect(progress("a").unheard).toBe(0);
+  });
+
   it("not before a registry that was restarted can know what is in flight", () => {
     const books = openBooks({ ...roster, version: 1 }, undefined, { completeAtMs: START_MS + 7_000 });
     changeLifecycle(books.members, { action: "stop", instanceIds: ["a"], changeId: "1", drainMs: 30_000 }, START_MS);
