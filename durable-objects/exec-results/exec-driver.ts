@@ -23,12 +23,15 @@ type Means = {
   readonly executor: Executor | undefined;
   /** Called after every change that somebody may wait for. */
   readonly changed: () => void;
+  /** Until what was written is durable. */
+  readonly sync: () => Promise<void>;
 };
 
 export class ExecDriver {
   readonly #tables: ExecResultsTables;
   readonly #executor: Executor | undefined;
   readonly #changed: () => void;
+  readonly #sync: () => Promise<void>;
   /** Aborted by whoever brings something new: the round waits no longer. */
   #pause = new AbortController();
   /** Answers in a row that did not come. */
@@ -38,10 +41,11 @@ export class ExecDriver {
   #silence: string | undefined;
   #isRefused = false;
 
-  constructor({ tables, executor, changed }: Means) {
+  constructor({ tables, executor, changed, sync }: Means) {
     this.#tables = tables;
     this.#executor = executor;
     this.#changed = changed;
+    this.#sync = sync;
   }
 
   isBusy(): boolean {
@@ -100,7 +104,11 @@ export class ExecDriver {
       .filter(({ cancelRequested }) => !cancelRequested)
       .map((exec) => async () => {
         const { userId, outputBytesMax, queueDeadlineAt: notAfterMs } = exec;
-        const reply = await executor.start(exec.runId, { ...exec.order, userId, outputBytesMax, notAfterMs });
+        const order = { ...exec.order, userId, outputBytesMax, notAfterMs };
+        const reply = await executor.start(exec.runId, order, async () => {
+          this.#settle(exec, { status: "running", startedAtMs: Date.now() });
+          await this.#sync();
+        });
         if (reply.kind === "refused") this.#settle(exec, { status: "failed", exitCode: null, error: reply.cause });
         const answer = this.#heard(reply);
         if (answer !== undefined) this.#settle(exec, outcomeOfStart(answer));

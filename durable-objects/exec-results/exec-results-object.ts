@@ -16,6 +16,7 @@ import {
   type OutputStream,
   type SubmitExec,
 } from "../../src/contracts/exec.ts";
+import type { Executor } from "../../src/contracts/executor.ts";
 import { ok, type Result, refuse } from "../../src/contracts/refusals.ts";
 import { log } from "../../src/log.ts";
 import { type ExecRecord, newExec, summaryOf } from "../../src/policies/exec/exec-record.ts";
@@ -41,6 +42,7 @@ const SHOWN_BYTES_MAX = 65_536;
 export class ExecResultStore extends DurableObject<Env> {
   readonly #tables: ExecResultsTables;
   readonly #driver: ExecDriver;
+  readonly #executor: Executor | undefined;
   readonly #bell = new NewsBell();
   /** When the alarm that is at work began, epoch ms. */
   #drivingSinceMs = Number.NEGATIVE_INFINITY;
@@ -49,8 +51,9 @@ export class ExecResultStore extends DurableObject<Env> {
     super(ctx, env);
     migrate(ctx.storage, execResultsMigrations);
     this.#tables = new ExecResultsTables(ctx.storage.sql);
-    const changed = () => this.#bell.ring();
-    this.#driver = new ExecDriver({ tables: this.#tables, executor: executorOf(env), changed });
+    this.#executor = executorOf(env, ctx.container);
+    const [changed, sync] = [() => this.#bell.ring(), () => ctx.storage.sync()];
+    this.#driver = new ExecDriver({ tables: this.#tables, executor: this.#executor, changed, sync });
     // Where nothing is set, an alarm got lost.
     if (this.#driver.isBusy()) void this.#armIfUnset();
   }
@@ -70,7 +73,7 @@ export class ExecResultStore extends DurableObject<Env> {
     });
     if (reservation.kind === "refused") return reservation.refusal;
     if (reservation.kind === "same") return this.#accepted(reservation.execId);
-    if (executorOf(this.env) === undefined) return refuse("executor_unset");
+    if (this.#executor === undefined) return refuse("executor_unset");
     const runId = crypto.randomUUID();
     this.ctx.storage.transactionSync(() => {
       this.#tables.evict(reservation.evict);

@@ -4,14 +4,16 @@ import { findText } from "../../src/contracts/bindings.ts";
 import type { Executor } from "../../src/contracts/executor.ts";
 import type { ExecSettings } from "../../src/policies/exec/exec-record.ts";
 import { agentExecutor } from "./agent-executor.ts";
+import { containerExecutor } from "./container-executor.ts";
 
 const OUTPUT_BYTES_MAX_DEFAULT = 1_048_576;
 const QUEUE_DEADLINE_MS_DEFAULT = 30_000;
 
-/** Undefined where none is set. */
-export function executorOf(env: Env): Executor | undefined {
+/** The agent where one is named, else the object's own container where objects have one; undefined where there is neither. */
+export function executorOf(env: Env, container: Container | undefined): Executor | undefined {
   const url = findText(env, "EXEC_AGENT_URL") ?? "";
-  return url === "" ? undefined : agentExecutor(url.replace(/\/+$/, ""), findText(env, "EXEC_AGENT_KEY") ?? "");
+  if (url === "") return container && containerExecutor(container);
+  return agentExecutor(url.replace(/\/+$/, ""), findText(env, "EXEC_AGENT_KEY") ?? "");
 }
 
 export const execSettingsOf = (env: Env): ExecSettings => ({

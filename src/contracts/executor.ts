@@ -65,7 +65,8 @@ export type ExecutorAnswer<T> =
   | { readonly kind: "refused"; readonly cause: string };
 
 export type Executor = {
-  start(runId: string, order: RunOrder): Promise<ExecutorAnswer<RunState>>;
+  /** An executor that keeps no record calls `begin` and waits for it, before anything can have begun. */
+  start(runId: string, order: RunOrder, begin: () => Promise<void>): Promise<ExecutorAnswer<RunState>>;
   /** Ends early when `signal` aborts, as silent. */
   watch(call: WatchCall, signal: AbortSignal): Promise<ExecutorAnswer<WatchReply>>;
   /** SIGTERM to the whole group, then SIGKILL. A run that is not known will never begin. */

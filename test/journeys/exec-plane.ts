@@ -7,16 +7,19 @@ import type { Plane } from "./plane.ts";
 
 export type Told = Readonly<Record<string, unknown>> & { readonly execId: string; readonly status: string };
 
+/** Whoever serves the API. */
+export type ExecHost = Pick<Plane, "adminSecret" | "url">;
+
 const ACTIVE = new Set(["queued", "running"]);
 
-export const userUrl = (plane: Plane, userId: string): string => `${plane.url()}/api/super/users/${userId}`;
+export const userUrl = (plane: ExecHost, userId: string): string => `${plane.url()}/api/super/users/${userId}`;
 
-export async function ask(plane: Plane, url: string, init: RequestInit = {}): Promise<Response> {
+export async function ask(plane: ExecHost, url: string, init: RequestInit = {}): Promise<Response> {
   const headers = { "X-Admin-Secret": plane.adminSecret, "Content-Type": "application/json", ...init.headers };
   return await fetch(url, { ...init, headers, signal: AbortSignal.timeout(25_000) });
 }
 
-export async function post(plane: Plane, userId: string, body: object, headers: HeadersInit = {}): Promise<Told> {
+export async function post(plane: ExecHost, userId: string, body: object, headers: HeadersInit = {}): Promise<Told> {
   const response = await ask(plane, `${userUrl(plane, userId)}/exec`, {
     method: "POST",
     body: JSON.stringify(body),
@@ -25,13 +28,13 @@ export async function post(plane: Plane, userId: string, body: object, headers: 
   return (await response.json()) as Told;
 }
 
-export async function runToEnd(plane: Plane, userId: string, body: object): Promise<Told> {
+export async function runToEnd(plane: ExecHost, userId: string, body: object): Promise<Told> {
   const { execId } = await post(plane, userId, body);
   return await ended(plane, userId, execId);
 }
 
 /** The exec once it has ended; through restarts of the plane. */
-export async function ended(plane: Plane, userId: string, execId: string): Promise<Told> {
+export async function ended(plane: ExecHost, userId: string, execId: string): Promise<Told> {
   for (const deadline = Date.now() + 45_000; ; await delay(25)) {
     const told = await statusOf(plane, userId, execId);
     if (told !== undefined && !ACTIVE.has(told.status)) return told;
@@ -40,7 +43,7 @@ export async function ended(plane: Plane, userId: string, execId: string): Promi
 }
 
 /** As it stands when it has ended, or after 5 s; undefined while nobody answers. */
-async function statusOf(plane: Plane, userId: string, execId: string): Promise<Told | undefined> {
+async function statusOf(plane: ExecHost, userId: string, execId: string): Promise<Told | undefined> {
   try {
     const exec = `${userUrl(plane, userId)}/exec/${execId}`;
     // No output has that seq: it waits for the end.

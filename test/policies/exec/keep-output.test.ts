@@ -7,6 +7,7 @@ import { hasSeenEnd, toEvents } from "../../../src/policies/exec/exec-events.ts"
 import { newExec, summaryOf } from "../../../src/policies/exec/exec-record.ts";
 import { executorRetryMs, nextAlarmAtMs } from "../../../src/policies/exec/exec-timing.ts";
 import { keepOutput } from "../../../src/policies/exec/keep-output.ts";
+import { wholeCharacters } from "../../../src/policies/exec/whole-characters.ts";
 
 describe("output", () => {
   it("is kept from its beginning up to the cap, in pieces that fit a row, however it comes", () => {
@@ -31,6 +32,26 @@ describe("output", () => {
   it("of 3 MB goes into three rows", () => {
     const { pieces } = keepOutput(new Uint8Array(3_145_728), 0, 16_777_216);
     expect(pieces.map(({ length }) => length)).toEqual([1_048_576, 1_048_576, 1_048_576]);
+  });
+});
+
+describe("what is cut between characters", () => {
+  it("is all of the text that has come, and at most three bytes wait for the rest of theirs", () => {
+    const encoder = new TextEncoder();
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme" }), fc.nat(60), (text, cut) => {
+        const bytes = encoder.encode(text).subarray(0, cut);
+        const length = wholeCharacters(bytes);
+        expect(bytes.length - length).toBeLessThanOrEqual(3);
+        expect(() => new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, length))).not.toThrow();
+      }),
+    );
+  });
+
+  it("stays as it is where it is no UTF-8", () => {
+    for (const bytes of [[0x80, 0x80, 0x80, 0x80], [0xff, 0x41], [0xc3, 0xa9], []])
+      expect(wholeCharacters(Uint8Array.from(bytes))).toBe(bytes.length);
+    expect(wholeCharacters(Uint8Array.of(0x41, 0xe2, 0x82))).toBe(1);
   });
 });
 
