@@ -278,7 +278,7 @@ describe("an ejection", () => {
     const history = await stub.ejections();
     expect(history).toHaveLength(1_000);
     expect([history.at(0)?.atMs, history.at(-1)?.atMs]).toEqual([START_MS + 1_003 * 300_000, START_MS + 4 * 300_000]);
-  });
+  }, 30_000);
 
   it("ends when a later roster is without the instance, and that outlives an eviction", async () => {
     const { stub, lease } = open();

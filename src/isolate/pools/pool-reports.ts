@@ -54,7 +54,8 @@ export class PoolReports {
     await scheduler.wait(line.renewAfterMs);
     // A call made meanwhile has said most of it, so the rest may wait until that one is as old.
     const restMs = line.askedAtMs + line.renewAfterMs - clock();
-    if (restMs > 0) await scheduler.wait(restMs);
+    // A clock that stepped back makes no report wait for longer.
+    if (restMs > 0) await scheduler.wait(Math.min(restMs, line.renewAfterMs));
     this.#dueAtMs = NEVER;
     await this.#tell();
     await this.#keep();
