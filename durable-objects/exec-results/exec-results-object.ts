@@ -165,7 +165,7 @@ export class ExecResultStore extends DurableObject<Env> {
 
   #shown({ execId }: ExecRecord, stream: OutputStream): string {
     const chunks = this.#tables.listChunks(execId, 0, { bytesMax: SHOWN_BYTES_MAX, stream });
-    const decoder = new TextDecoder();
+    const decoder = newDecoder();
     let room = SHOWN_BYTES_MAX;
     let text = "";
     for (const { bytes } of chunks) {
@@ -195,4 +195,6 @@ export class ExecResultStore extends DurableObject<Env> {
   }
 }
 
-const decode = (bytes: ArrayBuffer): string => new TextDecoder().decode(bytes);
+/** Every piece would lose a byte order mark that stands at its beginning. */
+const newDecoder = (): TextDecoder => new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
+const decode = (bytes: ArrayBuffer): string => newDecoder().decode(bytes);

@@ -68,8 +68,7 @@ async function launch(): Promise<void> {
   await waitUntilServing([port], AbortSignal.timeout(20_000));
 }
 
-const boxOf = (marker: string): string =>
-  engine.commands.flat().find((argument) => argument.includes(marker)) ?? "";
+const boxOf = (marker: string): string => engine.commands.flat().find((argument) => argument.includes(marker)) ?? "";
 
 it("a command is run in the user's container, and tells what it printed and how it ended", async () => {
   const told = await runToEnd(plane, "ann", {

@@ -67,6 +67,17 @@ describe("a command goes on", () => {
   );
 });
 
+it("an order that an agent gets only after its exec was given up is never begun", async () => {
+  const plane = await start({ env: { EXEC_QUEUE_DEADLINE_MS: "1500" } });
+  await runToEnd(plane, "ann", { command: "echo one >> ran" });
+  const agent = childPid(plane, "agent");
+  process.kill(agent, "SIGSTOP");
+  const given = await runToEnd(plane, "ann", { command: "echo two >> ran" });
+  process.kill(agent, "SIGCONT");
+  expect(given).toMatchObject({ status: "lost", startedAt: null });
+  expect(await runToEnd(plane, "ann", { command: "cat ran" })).toMatchObject({ stdout: "one\n" });
+});
+
 describe("a plane that was named an agent", () => {
   it("starts none of its own, and says that nobody answers there once the deadline has passed", async () => {
     const env = { EXEC_AGENT_URL: "http://127.0.0.1:1", EXEC_AGENT_KEY: "k", EXEC_QUEUE_DEADLINE_MS: "500" };

@@ -68,6 +68,16 @@ describe("a command", () => {
     expect(String(told.stdout)).toHaveLength(65_536);
   });
 
+  it("may print what is no text, and NUL", async () => {
+    const told = await runToEnd(plane, "ann", {
+      command: "printf '\\357\\273\\277a\\000b\\377\\303'; printf '\\251c' >&2",
+    });
+    expect(told).toMatchObject({ stdout: "\ufeffa\0b\ufffd\ufffd", stderr: "\ufffdc", stdoutBytes: 8, stderrBytes: 2 });
+    expect(await runToEnd(plane, "ann", { command: "head -c 150000 /dev/urandom" })).toMatchObject({
+      ...{ status: "succeeded", stdoutBytes: 150_000, truncated: true },
+    });
+  });
+
   it("that takes too long is ended with all it started, by force if need be", async () => {
     const command = `trap '' TERM; echo $$ > pid; for i in $(seq 300); do sleep 0.1; done`;
     const told = await runToEnd(plane, "slow", { command, timeout: 300 });
