@@ -4,7 +4,7 @@
 import { Buffer } from "node:buffer";
 import type { OutputStream } from "../../src/contracts/exec.ts";
 import type { Executor, ExecutorAnswer, RunNews } from "../../src/contracts/executor.ts";
-import { type ExecRecord, overdue, settle } from "../../src/policies/exec/exec-record.ts";
+import { type ActiveExec, type ExecRecord, overdue, settle } from "../../src/policies/exec/exec-record.ts";
 import { executorRetryMs, releasableUntilMs } from "../../src/policies/exec/exec-timing.ts";
 import { keepOutput } from "../../src/policies/exec/keep-output.ts";
 import { type Outcome, outcomeOfNews, outcomeOfStart, outcomeOfStop } from "../../src/policies/exec/run-outcome.ts";
@@ -15,6 +15,8 @@ import { raiseExecutorAlert } from "./raise-executor-alert.ts";
 const WATCH_MS = 2_000;
 /** Connections that may wait for an answer: https://developers.cloudflare.com/workers/platform/limits/#simultaneous-open-connections */
 const AT_ONCE = 6;
+/** Orders may be large. */
+const STARTS_PER_ROUND = 24;
 const RELEASES_PER_ROUND = 100;
 
 type Means = {
@@ -48,8 +50,9 @@ export class ExecDriver {
     this.#sync = sync;
   }
 
+  /** Whether another round is worth while now: what only has to be forgotten waits for an executor that answers. */
   isBusy(): boolean {
-    return this.#tables.countActive() > 0 || this.#tables.countReleases() > 0;
+    return this.#tables.countActive() > 0 || (this.#silences === 0 && this.#tables.countReleases() > 0);
   }
 
   /** There is something new to be done. */
@@ -70,7 +73,7 @@ export class ExecDriver {
   }
 
   #giveUpOverdue(): void {
-    for (const exec of this.#active()) {
+    for (const exec of this.#tables.listActive()) {
       const outcome = overdue(exec, this.#silence, Date.now());
       if (outcome !== undefined) this.#settle(exec, outcome);
     }
@@ -87,7 +90,8 @@ export class ExecDriver {
   }
 
   #stops(executor: Executor): (() => Promise<void>)[] {
-    return this.#active()
+    return this.#tables
+      .listActive()
       .filter(({ cancelRequested }) => cancelRequested)
       .map((exec) => async () => {
         const answer = this.#heard(await executor.stop(exec.runId));
@@ -99,20 +103,17 @@ export class ExecDriver {
   }
 
   #starts(executor: Executor): (() => Promise<void>)[] {
-    return this.#tables
-      .listWith("queued")
-      .filter(({ cancelRequested }) => !cancelRequested)
-      .map((exec) => async () => {
-        const { userId, outputBytesMax, queueDeadlineAt: notAfterMs } = exec;
-        const order = { ...exec.order, userId, outputBytesMax, notAfterMs };
-        const reply = await executor.start(exec.runId, order, async () => {
-          this.#settle(exec, { status: "running", startedAtMs: Date.now() });
-          await this.#sync();
-        });
-        if (reply.kind === "refused") this.#settle(exec, { status: "failed", exitCode: null, error: reply.cause });
-        const answer = this.#heard(reply);
-        if (answer !== undefined) this.#settle(exec, outcomeOfStart(answer));
+    return this.#tables.listQueued(STARTS_PER_ROUND).map((exec) => async () => {
+      const { userId, outputBytesMax, queueDeadlineAt: notAfterMs } = exec;
+      const order = { ...exec.order, userId, outputBytesMax, notAfterMs };
+      const reply = await executor.start(exec.runId, order, async () => {
+        this.#settle(exec, { status: "running", startedAtMs: Date.now() });
+        await this.#sync();
       });
+      if (reply.kind === "refused") this.#settle(exec, { status: "failed", exitCode: null, error: reply.cause });
+      const answer = this.#heard(reply);
+      if (answer !== undefined) this.#settle(exec, outcomeOfStart(answer));
+    });
   }
 
   #releases(executor: Executor): (() => Promise<void>)[] {
@@ -122,21 +123,24 @@ export class ExecDriver {
   }
 
   async #watch(executor: Executor): Promise<void> {
-    const running = new Map(this.#tables.listWith("running").map((exec) => [exec.runId, exec]));
+    const active = this.#tables.listActive();
+    const running = new Map(active.filter(({ status }) => status === "running").map((exec) => [exec.runId, exec]));
     if (running.size === 0 || this.#pause.signal.aborted) return;
+    // Some are still to be begun: only what has come meanwhile.
+    const waitMs = running.size < active.length ? 0 : WATCH_MS;
     const runs = [...running.values()].map(({ runId, stdoutBytes, stderrBytes }) => ({
       runId,
       stdout: stdoutBytes,
       stderr: stderrBytes,
     }));
-    const reply = await executor.watch({ runs, waitMs: WATCH_MS }, this.#pause.signal);
+    const reply = await executor.watch({ runs, waitMs }, this.#pause.signal);
     // Not silent: it was interrupted.
     if (reply.kind === "silent" && this.#pause.signal.aborted) return;
     for (const news of this.#heard(reply)?.runs ?? []) this.#take(running.get(news.runId), news);
   }
 
   /** Output and end of one run together, or neither. */
-  #take(exec: ExecRecord | undefined, news: RunNews): void {
+  #take(exec: ActiveExec | undefined, news: RunNews): void {
     if (exec === undefined) return;
     this.#change(exec, (now) => {
       if (now.status !== "running") return now;
@@ -156,7 +160,7 @@ export class ExecDriver {
   }
 
   /** What has ended is released in the same commit. */
-  #settle(exec: ExecRecord, outcome: Outcome | undefined): void {
+  #settle(exec: Pick<ExecRecord, "execId">, outcome: Outcome | undefined): void {
     if (outcome === undefined) return;
     this.#change(exec, (now) => {
       const settled = settle(now, outcome, Date.now());
@@ -166,17 +170,13 @@ export class ExecDriver {
   }
 
   /** As it stands now: meanwhile it may have been changed, or deleted. */
-  #change({ execId }: ExecRecord, how: (now: ExecRecord) => ExecRecord): void {
+  #change({ execId }: Pick<ExecRecord, "execId">, how: (now: ExecRecord) => ExecRecord): void {
     const now = this.#tables.find(execId);
     if (now === undefined) return;
     const next = how(now);
     if (next === now) return;
     this.#tables.update(next);
     this.#changed();
-  }
-
-  #active(): ExecRecord[] {
-    return [...this.#tables.listWith("queued"), ...this.#tables.listWith("running")];
   }
 
   /** What was answered, if anything was. A refused key is brought to somebody's notice once, until it is taken again. */

@@ -21,7 +21,7 @@ import { ok, type Result, refuse } from "../../src/contracts/refusals.ts";
 import { log } from "../../src/log.ts";
 import { type ExecRecord, newExec, summaryOf } from "../../src/policies/exec/exec-record.ts";
 import { decideCancel } from "../../src/policies/exec/exec-status.ts";
-import { nextAlarmAtMs } from "../../src/policies/exec/exec-timing.ts";
+import { type AlarmFacts, nextAlarmAtMs } from "../../src/policies/exec/exec-timing.ts";
 import { decideReservation } from "../../src/policies/exec/reserve-exec.ts";
 import { migrate } from "../migrate.ts";
 import { ExecDriver } from "./exec-driver.ts";
@@ -55,7 +55,7 @@ export class ExecResultStore extends DurableObject<Env> {
     const [changed, sync] = [() => this.#bell.ring(), () => ctx.storage.sync()];
     this.#driver = new ExecDriver({ tables: this.#tables, executor: this.#executor, changed, sync });
     // Where nothing is set, an alarm got lost.
-    if (this.#driver.isBusy()) void this.#armIfUnset();
+    if (nextAlarmAtMs(this.#alarmFacts(), Date.now()) !== undefined) void this.#armIfUnset();
   }
 
   /**
@@ -138,7 +138,8 @@ export class ExecResultStore extends DurableObject<Env> {
     let againAtMs: number | undefined;
     try {
       const untilMs = startedAtMs + DRIVE_MS_MAX;
-      while (this.#driver.isBusy() && Date.now() < untilMs) await this.#driver.round();
+      for (let isBusy = this.#hasWork(); isBusy && Date.now() < untilMs; isBusy = this.#driver.isBusy())
+        await this.#driver.round();
       this.#tables.deleteExpired(Date.now());
     } catch (error) {
       log("error", "execs could not be driven", { cause: String(error) });
@@ -189,9 +190,18 @@ export class ExecResultStore extends DurableObject<Env> {
   }
 
   async #arm(atMs?: number): Promise<void> {
-    const facts = { isBusy: this.#driver.isBusy(), firstExpiryMs: this.#tables.firstExpiryMs() };
-    const next = atMs ?? nextAlarmAtMs(facts, Date.now());
+    const next = atMs ?? nextAlarmAtMs(this.#alarmFacts(), Date.now());
     if (next !== undefined) await this.ctx.storage.setAlarm(next);
+  }
+
+  #hasWork(): boolean {
+    const { isActive, hasReleases } = this.#alarmFacts();
+    return isActive || hasReleases;
+  }
+
+  #alarmFacts(): AlarmFacts {
+    const [isActive, hasReleases] = [this.#tables.countActive() > 0, this.#tables.countReleases() > 0];
+    return { isActive, hasReleases, firstExpiryMs: this.#tables.firstExpiryMs() };
   }
 }
 

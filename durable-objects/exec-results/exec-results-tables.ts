@@ -1,7 +1,7 @@
 // All SQL of the ExecResultStore object: execs, their output, and the runs still to be forgotten. Called by the object only.
 
 import type { ExecStatus, ListExecs, OutputStream } from "../../src/contracts/exec.ts";
-import type { ExecRecord } from "../../src/policies/exec/exec-record.ts";
+import type { ActiveExec, ExecRecord } from "../../src/policies/exec/exec-record.ts";
 
 type ExecRow = {
   exec_id: string;
@@ -28,6 +28,11 @@ type ExecRow = {
   completed_at: number | null;
   expires_at: number | null;
 };
+type ActiveRow = Pick<
+  ExecRow,
+  | ("exec_id" | "run_id" | "status" | "cancel_requested")
+  | ("stdout_bytes" | "stderr_bytes" | "created_at" | "queue_deadline_at")
+>;
 type ChunkRow = { seq: number; stream: string; bytes: ArrayBuffer };
 
 export type StoredChunk = { readonly seq: number; readonly stream: OutputStream; readonly bytes: ArrayBuffer };
@@ -59,15 +64,29 @@ export class ExecResultsTables {
     return this.#count("SELECT count(*) AS n FROM releases");
   }
 
-  /** Oldest first. */
-  listWith(status: ExecStatus): ExecRecord[] {
-    return this.#all("SELECT * FROM exec_results WHERE status = ? ORDER BY created_at", status);
+  /** With their whole orders, which may be large; oldest first. */
+  listQueued(limit: number): ExecRecord[] {
+    return this.#all(
+      "SELECT * FROM exec_results WHERE status = 'queued' AND cancel_requested = 0 ORDER BY created_at LIMIT ?",
+      limit,
+    );
   }
 
-  /** Newest first. */
+  /** Without what was ordered. */
+  listActive(): ActiveExec[] {
+    return this.#sql
+      .exec<ActiveRow>(
+        `SELECT exec_id, run_id, status, cancel_requested, stdout_bytes, stderr_bytes, created_at, queue_deadline_at
+         FROM exec_results WHERE status IN ('queued', 'running')`,
+      )
+      .toArray()
+      .map(toActive);
+  }
+
+  /** Newest first, without their environments. */
   list({ status, limit, before }: ListExecs): ExecRecord[] {
     return this.#all(
-      `SELECT * FROM exec_results WHERE (?1 IS NULL OR status = ?1) AND (?2 IS NULL OR created_at < ?2)
+      `SELECT *, NULL AS env FROM exec_results WHERE (?1 IS NULL OR status = ?1) AND (?2 IS NULL OR created_at < ?2)
        ORDER BY created_at DESC, exec_id LIMIT ?3`,
       ...[status ?? null, before ?? null, limit],
     );
@@ -179,6 +198,17 @@ export class ExecResultsTables {
     return this.#sql.exec<{ n: number }>(query).one().n;
   }
 }
+
+const toActive = (row: ActiveRow): ActiveExec => ({
+  execId: row.exec_id,
+  runId: row.run_id,
+  status: row.status as ExecStatus,
+  cancelRequested: row.cancel_requested === 1,
+  stdoutBytes: row.stdout_bytes,
+  stderrBytes: row.stderr_bytes,
+  createdAt: row.created_at,
+  queueDeadlineAt: row.queue_deadline_at,
+});
 
 const toExec = (row: ExecRow): ExecRecord => ({
   execId: row.exec_id,

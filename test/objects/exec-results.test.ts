@@ -227,9 +227,11 @@ describe("an executor that is down", () => {
     pass(1_000);
     await vi.waitFor(async () => expect((await user.read(execId)).status).toBe("lost"), { timeout: 10_000 });
     expect((await user.read(execId)).error).toContain("30000 ms: the agent does not answer");
-    // What it may have been told all the same is taken back as soon as it is there again.
-    agent.mood = "up";
     await driving;
+    // What it may have been told all the same is taken back once it is there again; until then it is asked seldom.
+    expect(await alarmAt(user)).toBe(Date.now() + 30_000);
+    agent.mood = "up";
+    await user.drive();
     expect([agent.begun, agent.calls]).toEqual([[], ["DELETE execs"]]);
   });
 

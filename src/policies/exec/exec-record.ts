@@ -35,6 +35,13 @@ export type ExecRecord = {
   readonly expiresAt: number | null;
 };
 
+/** What has to be known of one that has not ended, to bring it further. */
+export type ActiveExec = Pick<
+  ExecRecord,
+  | ("execId" | "runId" | "status" | "cancelRequested")
+  | ("stdoutBytes" | "stderrBytes" | "createdAt" | "queueDeadlineAt")
+>;
+
 /** What the deployment says of every exec. */
 export type ExecSettings = { readonly outputBytesMax: number; readonly queueDeadlineMs: number };
 
@@ -87,7 +94,7 @@ export function settle(exec: ExecRecord, outcome: Outcome, nowMs: number): ExecR
 }
 
 /** Why it is given up although nobody said what became of it; undefined while there is hope. `cause`: the latest silence. */
-export function overdue(exec: ExecRecord, cause: string | undefined, nowMs: number): Outcome | undefined {
+export function overdue(exec: ActiveExec, cause: string | undefined, nowMs: number): Outcome | undefined {
   if (isTerminal(exec.status)) return undefined;
   const waitedMs = exec.queueDeadlineAt - exec.createdAt;
   const isOver = exec.status === "queued" ? nowMs >= exec.queueDeadlineAt : nowMs >= expiresAtMs(exec.createdAt);

@@ -14,23 +14,26 @@ export const executorRetryMs = (silences: number, random: number): number =>
 /** A result is kept so long from when it ended. */
 export const expiresAtMs = (endedAtMs: number): number => endedAtMs + RESULT_TTL_MS;
 
-/** An exec that nobody could say anything about for so long is given up. */
-export const givenUpAtMs = (createdAtMs: number): number => createdAtMs + RESULT_TTL_MS;
-
 /** How long an executor may be told that a finished run can be forgotten; it forgets by itself after a day. */
 export const releasableUntilMs = (endedAtMs: number): number => endedAtMs + RESULT_TTL_MS;
 
+/** What an executor has yet to forget can wait: nobody asks for it. */
+const RELEASE_AGAIN_MS = 30_000;
+
 export type AlarmFacts = {
-  /** Something is queued, running, to be stopped or to be released. */
-  readonly isBusy: boolean;
+  /** Something is queued or running. */
+  readonly isActive: boolean;
+  /** The executor is still to be told to forget something. */
+  readonly hasReleases: boolean;
   /** The earliest expiry of what is kept, or undefined where nothing is. */
   readonly firstExpiryMs: number | undefined;
 };
 
 /** Undefined: nothing is left that would need one. An alarm set to now by an alarm may stall, so never less than a moment ahead. */
-export function nextAlarmAtMs({ isBusy, firstExpiryMs }: AlarmFacts, nowMs: number): number | undefined {
+export function nextAlarmAtMs({ isActive, hasReleases, firstExpiryMs }: AlarmFacts, nowMs: number): number | undefined {
   const soon = nowMs + AT_ONCE_MS;
-  if (isBusy) return soon;
-  return firstExpiryMs === undefined ? undefined : Math.max(firstExpiryMs, soon);
+  if (isActive) return soon;
+  const due = [firstExpiryMs, hasReleases ? nowMs + RELEASE_AGAIN_MS : undefined].filter((at) => at !== undefined);
+  return due.length === 0 ? undefined : Math.max(Math.min(...due), soon);
 }
 const AT_ONCE_MS = 1;

@@ -103,10 +103,18 @@ describe("time", () => {
     expect(executorRetryMs(1, 0)).toBe(37.5);
   });
 
-  it("of the next alarm is at once while there is work, else the first expiry, else never", () => {
-    expect(nextAlarmAtMs({ isBusy: true, firstExpiryMs: 50 }, 100)).toBe(101);
-    expect(nextAlarmAtMs({ isBusy: false, firstExpiryMs: 500 }, 100)).toBe(500);
-    expect(nextAlarmAtMs({ isBusy: false, firstExpiryMs: 50 }, 100)).toBe(101);
-    expect(nextAlarmAtMs({ isBusy: false, firstExpiryMs: undefined }, 100)).toBeUndefined();
+  it.each([
+    ["at once while something is queued or running", { isActive: true, hasReleases: true, firstExpiryMs: 50 }, 101],
+    ["at the first expiry", { isActive: false, hasReleases: false, firstExpiryMs: 500 }, 500],
+    ["at once for what has expired", { isActive: false, hasReleases: false, firstExpiryMs: 50 }, 101],
+    [
+      "30 s later for what is only to be forgotten",
+      { isActive: false, hasReleases: true, firstExpiryMs: 90_000 },
+      30_100,
+    ],
+    ["or at an expiry before", { isActive: false, hasReleases: true, firstExpiryMs: 500 }, 500],
+    ["never where nothing is left", { isActive: false, hasReleases: false, firstExpiryMs: undefined }, undefined],
+  ])("of the next alarm is %s", (_, facts, atMs) => {
+    expect(nextAlarmAtMs(facts, 100)).toBe(atMs);
   });
 });
