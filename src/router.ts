@@ -15,6 +15,7 @@ import { asGet, hasTooLargeHeaders, withoutBody, withScheme } from "./http/seen-
 import { deploymentOf } from "./isolate/deployment.ts";
 import { rawPath, readAddress } from "./policies/forwarding/address.ts";
 import { getAudit, verifyAudit } from "./routes/audit.ts";
+import { getAutoscale } from "./routes/autoscale.ts";
 import { getBackupHealth, getBackupStatus } from "./routes/backups.ts";
 import { getBalancerStatus } from "./routes/balancer.ts";
 import {
@@ -77,6 +78,7 @@ router
   .post("/api/super/config/validate", validateConfig)
   .get("/api/super/audit", getAudit)
   .get("/api/super/audit/verify", verifyAudit)
+  .get("/api/super/autoscale/:pool", getAutoscale)
   .post("/api/super/explain", explain)
   .get("/api/super/health/:pool/history", getHealthHistory)
   .get("/api/super/registry/:pool", getRegistry)

@@ -13,6 +13,7 @@ type ProbeRow = {
   alerted: number;
   ms: number | null;
   next_at: number;
+  cpu: number | null;
 };
 type TransitionRow = { instance_id: string; from_state: string; to_state: string; at: number; why: string };
 
@@ -47,11 +48,11 @@ export class HealthMonitorTables {
     return this.#sql.exec<ProbeRow>("SELECT * FROM probes").toArray().map(toRecord);
   }
 
-  saveRecord({ instanceId, state, failures, successes, alerted, ms, nextAtMs }: ProbeRecord): void {
+  saveRecord({ instanceId, state, failures, successes, alerted, ms, nextAtMs, cpu }: ProbeRecord): void {
     this.#sql.exec(
-      `INSERT OR REPLACE INTO probes (instance_id, state, failures, successes, alerted, ms, next_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
-      ...[instanceId, state, failures, successes, alerted ? 1 : 0, ms, nextAtMs],
+      `INSERT OR REPLACE INTO probes (instance_id, state, failures, successes, alerted, ms, next_at, cpu)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[instanceId, state, failures, successes, alerted ? 1 : 0, ms, nextAtMs, cpu ?? null],
     );
   }
 
@@ -88,7 +89,7 @@ const toPlan = ({ settings, instances }: PlanRow): ProbePlan | undefined =>
         instances: JSON.parse(instances) as ProbePlan["instances"],
       };
 
-const toRecord = ({ instance_id, state, alerted, next_at, failures, successes, ms }: ProbeRow): ProbeRecord => ({
+const toRecord = ({ instance_id, state, alerted, next_at, failures, successes, ms, cpu }: ProbeRow): ProbeRecord => ({
   instanceId: instance_id,
   state: state as ProbeRecord["state"],
   alerted: alerted === 1,
@@ -96,6 +97,7 @@ const toRecord = ({ instance_id, state, alerted, next_at, failures, successes, m
   failures,
   successes,
   ms,
+  ...(cpu !== null && { cpu }),
 });
 
 const toTransition = ({ instance_id, from_state, to_state, at, why }: TransitionRow): HealthTransition => ({

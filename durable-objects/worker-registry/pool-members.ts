@@ -9,6 +9,7 @@ import type {
   Registration,
 } from "../../src/contracts/lifecycle.ts";
 import type { Result } from "../../src/contracts/refusals.ts";
+import { holdBack } from "../../src/policies/autoscale/scale-pool.ts";
 import { lapseMembers, type RegistryBooks, renewRoster } from "../../src/policies/balancing/registry-books.ts";
 import {
   changeLifecycle,
@@ -31,11 +32,13 @@ export class PoolMembers {
   readonly #books: RegistryBooks;
   readonly #tables: MemberTables;
   #atRest: boolean;
+  #keptVersion: number;
 
   constructor({ books, tables, atRest }: PoolMembersParts) {
     this.#books = books;
     this.#tables = tables;
     this.#atRest = atRest;
+    this.#keptVersion = books.members.version;
   }
 
   /** What time alone has changed: who was not heard of, and who has drained. Before anything is read. */
@@ -90,8 +93,14 @@ export class PoolMembers {
     const { closed, opened } = changeLifecycle(members, change, nowMs);
     for (const closing of closed) this.#tables.saveClosing(closing);
     for (const id of [...opened, ...surplusClosings(members, roster?.instances ?? [])]) this.#tables.deleteClosing(id);
+    holdBack(this.#books, nowMs);
     if (closed.length + opened.length > 0) this.#saveMembership();
     this.settle(nowMs);
+  }
+
+  /** Writes the membership down if it has changed since. */
+  keep(): void {
+    if (this.#books.members.version !== this.#keptVersion) this.#saveMembership();
   }
 
   progress(instanceIds: readonly string[], nowMs: number): InstanceProgress[] {
@@ -104,6 +113,7 @@ export class PoolMembers {
   }
 
   #saveMembership(): void {
-    this.#tables.saveMembership(this.#books.members.version, this.#atRest);
+    this.#keptVersion = this.#books.members.version;
+    this.#tables.saveMembership(this.#keptVersion, this.#atRest);
   }
 }

@@ -1,12 +1,13 @@
 // One per pool: decides round-robin and least-connections for every isolate, and knows what is in flight everywhere.
-// Tables: roster, cursor, ejections, verdicts, breaker_transitions, registrations, closings, membership. Alarm: every TICK_MS while isolates or
-// positions are out, and when a registration lapses or an instance has had its time to drain; lapses what is overdue and writes the books down.
+// Tables: roster, cursor, ejections, verdicts, breaker_transitions, scale_decisions, registrations, closings, membership. Alarm: every TICK_MS while isolates or
+// positions are out, and when a registration lapses or an instance has had its time to drain; lapses what is overdue and writes the books down; where the pool is scaled, once per tick (scale-settings.ts).
 // RPC: lease (isolates: report, renew and lease in one call); hearHealth (HealthMonitor: what probes find); register, heartbeat, deregister
-// (instances that register themselves); change, progress (operators: who is in); status, health, ejections (those who look).
+// (instances that register themselves); change, progress (operators: who is in); status, health, ejections, scaling (those who look).
 // Never awaits, never writes a row per request.
 
 import { DurableObject } from "cloudflare:workers";
 import { workerRegistryMigrations } from "../../migrations/worker-registry/index.ts";
+import type { AutoscaleStatus } from "../../src/contracts/autoscale.ts";
 import type { HealthReport } from "../../src/contracts/health.ts";
 import type {
   HeartbeatBody,
@@ -19,6 +20,7 @@ import { ok, type Result, refuse } from "../../src/contracts/refusals.ts";
 import type { Ejection, LeaseCall, LeaseReply, PoolHealth, RegistryStatus } from "../../src/contracts/registry.ts";
 import { log } from "../../src/log.ts";
 import { keyOf } from "../../src/objects.ts";
+import { scalingOf } from "../../src/policies/autoscale/scale-pool.ts";
 import { answerLeaseCall } from "../../src/policies/balancing/answer-lease-call.ts";
 import { describeHealth, describeRegistry } from "../../src/policies/balancing/describe-registry.ts";
 import { storeLedger } from "../../src/policies/balancing/position-ledger.ts";
@@ -35,6 +37,8 @@ import { migrate } from "../migrate.ts";
 import { BreakerTables } from "./breaker-tables.ts";
 import { MemberTables } from "./member-tables.ts";
 import { PoolMembers } from "./pool-members.ts";
+import { PoolScaling } from "./pool-scaling.ts";
+import { ScaleTables } from "./scale-tables.ts";
 import { WorkerRegistryTables } from "./worker-registry-tables.ts";
 
 /** Shorter than the 10 s of idleness after which an object may be evicted, so that a quiet one parks its cursor before that. */
@@ -53,6 +57,8 @@ export class WorkerRegistry extends DurableObject<Env> {
   /** A cache of the tables plus soft state that isolates own and report again. */
   readonly #books: RegistryBooks;
   readonly #members: PoolMembers;
+  readonly #scaling: PoolScaling;
+  #roundAtMs = Number.NEGATIVE_INFINITY;
   #alarmAtMs = NEVER;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -61,6 +67,7 @@ export class WorkerRegistry extends DurableObject<Env> {
     this.#tables = new WorkerRegistryTables(ctx.storage.sql);
     this.#breakerTables = new BreakerTables(ctx.storage.sql);
     const tables = new MemberTables(ctx.storage.sql);
+    const scaleTables = new ScaleTables(ctx.storage.sql);
     const roster = this.#tables.findRoster();
     const { atRest, ...members } = tables.findMembers();
     this.#books = openBooks(roster, this.#tables.findCursor(), {
@@ -68,9 +75,12 @@ export class WorkerRegistry extends DurableObject<Env> {
       verdicts: this.#tables.findVerdicts(),
       breaker: this.#breakerTables.list(),
       members,
+      scaling: scaleTables.list(),
+      nowMs: Date.now(),
       completeAtMs: atRest || roster === undefined ? 0 : Date.now() + COMPLETE_AFTER_MS,
     });
     this.#members = new PoolMembers({ books: this.#books, tables, atRest });
+    this.#scaling = new PoolScaling({ books: this.#books, tables: scaleTables, env, pool: keyOf(ctx.id) });
   }
 
   /** Books an isolate's report and leases what it asks for; the reply leaves only after what it rests on is durable (output gate). */
@@ -83,6 +93,7 @@ export class WorkerRegistry extends DurableObject<Env> {
     if (ledger.mark !== mark) this.#saveCursor();
     if (ejections.unsaved.length > 0) this.#tables.saveEjections(ejections.unsaved.splice(0), forgivenBefore(nowMs));
     if (this.#books.breaker.unsaved.length > 0) this.#saveTransitions();
+    this.#members.keep();
     if (reply.kind === "leased") {
       this.#members.rest(false);
       this.#arm(nowMs);
@@ -154,13 +165,30 @@ export class WorkerRegistry extends DurableObject<Env> {
     return this.#tables.listEjections();
   }
 
+  /** Undefined where nobody here scales the pool. */
+  scaling(): AutoscaleStatus | undefined {
+    return this.#scaling.status(this.#begin());
+  }
+
   override async alarm(): Promise<void> {
     const nowMs = this.#begin();
-    const atRest = closeRound(this.#books, nowMs);
-    this.#saveCursor();
-    this.#members.rest(atRest);
+    if (this.#isRoundDue(nowMs)) {
+      this.#roundAtMs = nowMs;
+      const atRest = closeRound(this.#books, nowMs);
+      this.#saveCursor();
+      this.#members.rest(atRest);
+    }
+    this.#scaling.tick(nowMs);
+    this.#members.keep();
     this.#alarmAtMs = NEVER;
     this.#arm(nowMs);
+    // Nobody waits for the pool's webhook.
+    this.ctx.waitUntil(this.#scaling.deliver(nowMs).then(() => this.#arm(Date.now())));
+  }
+
+  /** Where the load is looked at more often, not every alarm writes the books down. */
+  #isRoundDue(nowMs: number): boolean {
+    return scalingOf(this.#books) === undefined || Math.abs(nowMs - this.#roundAtMs) >= TICK_MS;
   }
 
   /** What time has changed comes first. Returns the time, epoch ms. */
@@ -191,7 +219,8 @@ export class WorkerRegistry extends DurableObject<Env> {
 
   /** One alarm: for the next round, unless all is at rest, and for what time alone changes. */
   #arm(nowMs: number): void {
-    const dueMs = Math.min(isAtRest(this.#books) ? NEVER : nowMs + TICK_MS, this.#members.nextDueMs());
+    const roundMs = isAtRest(this.#books) ? NEVER : nowMs + TICK_MS;
+    const dueMs = Math.min(roundMs, this.#members.nextDueMs(), this.#scaling.nextDueMs(nowMs));
     const isSet = this.#alarmAtMs <= dueMs && nowMs < this.#alarmAtMs + ALARM_LATE_MS;
     if (isSet || dueMs === NEVER) return;
     this.#alarmAtMs = Math.max(dueMs, nowMs + AT_ONCE_MS);

@@ -135,7 +135,7 @@ const toRoster = (row: RosterRow): StoredRoster => ({
   deployedAt: row.deployed_at,
   strategy: row.strategy === "least-connections" ? "least-connections" : "round-robin",
   instances: JSON.parse(row.instances) as RosterInstance[],
-  ...(JSON.parse(row.settings) as Pick<StoredRoster, "breaker">),
+  ...(JSON.parse(row.settings) as Pick<StoredRoster, "breaker" | "autoscale">),
 });
 
 const toEjection = ({ instance_id, times, at, until }: EjectionRow): Ejection => ({

@@ -3,6 +3,7 @@
 // Every object here is strict: an unknown key is an error that names its path.
 
 import * as v from "valibot";
+import { AutoscaleConfig } from "./autoscale.ts";
 import { count, DAY_MS, durationMs } from "./bounded-count.ts";
 import { DefaultApp } from "./session.ts";
 import { JsonObject, strict } from "./strict-object.ts";
@@ -63,6 +64,8 @@ export const InstanceConfig = strict({
   binding: v.optional(BindingName),
   url: v.optional(text(2048)),
   rpc: v.optional(v.boolean()),
+  /** Serves only while autoscale needs it. */
+  standby: v.optional(v.boolean()),
   ...instanceFacts,
 });
 export type InstanceConfig = v.InferOutput<typeof InstanceConfig>;
@@ -109,6 +112,7 @@ export const PoolConfig = strict({
   health: v.optional(HealthConfig),
   retry: v.optional(RetryConfig),
   breaker: v.optional(BreakerConfig),
+  autoscale: v.optional(AutoscaleConfig),
 });
 export type PoolConfig = v.InferOutput<typeof PoolConfig>;
 

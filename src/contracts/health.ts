@@ -4,7 +4,13 @@
 export type ProbeState = "healthy" | "degraded" | "unhealthy";
 
 /** `ms`: how long the latest probe took; null when nothing answered in time. */
-export type HealthFact = { readonly instanceId: string; readonly state: ProbeState; readonly ms: number | null };
+export type HealthFact = {
+  readonly instanceId: string;
+  readonly state: ProbeState;
+  readonly ms: number | null;
+  /** Share of its processors in use, where it says so. */
+  readonly cpu?: number;
+};
 
 /**
  * Whole: every instance probed so far. Counts until `validMs` after it has come, unless it is told again. `madeAtMs`: by the monitor's clock,

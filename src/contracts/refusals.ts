@@ -52,6 +52,7 @@ const REFUSALS = {
   no_route: [404, "No route matches"],
   not_found: [404, "There is nothing here"],
   unknown_limit: [404, "There is no such limit"],
+  no_autoscale: [404, "The pool has no autoscale"],
   unknown_pool: [404, "There is no such pool"],
   unknown_instance: [404, "No such instance is registered"],
   unknown_worker: [404, "There is no such worker"],

@@ -1,5 +1,6 @@
 // What isolates and a pool's WorkerRegistry say to each other. One call reports, renews and leases: batch in the call, not in the database.
 
+import type { ScaleSettings } from "./autoscale.ts";
 import type { BreakerNotice, BreakerSettings, BreakerStatus, TrialReport } from "./breaker.ts";
 import type { HealthFact } from "./health.ts";
 import type { InstanceState, Membership, Registration } from "./lifecycle.ts";
@@ -14,6 +15,7 @@ export type Roster = RosterKey & {
   readonly instances: readonly RosterInstance[];
   /** Absent where the pool has none. */
   readonly breaker?: BreakerSettings;
+  readonly autoscale?: ScaleSettings;
 };
 
 /** Most positions in one lease. */
@@ -42,6 +44,8 @@ export type Outcome = {
   readonly answered: number;
   readonly failed: number;
   readonly failedLast: number;
+  /** How long those that were answered took to their headers, ms in all. */
+  readonly answeredMs?: number;
 };
 
 export type LeaseCall = {

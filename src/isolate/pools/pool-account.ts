@@ -78,7 +78,9 @@ export class PoolAccount {
     }
     this.#roster = roster;
     this.slots.bind(instances);
-    this.slots.close(this.#membership);
+    // Until the registry has said who is needed, nobody on standby is.
+    const untold = { closed: this.#pool?.autoscale?.standby ?? [], reconnect: [] };
+    this.slots.close(this.#membership === NO_MEMBERS ? untold : this.#membership);
   }
 
   countRequest(nowMs: number, renewAfterMs: number): void {

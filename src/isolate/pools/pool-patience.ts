@@ -57,7 +57,7 @@ export class PoolPatience {
     slot.outUntilMs = 0;
     slot.silentAtMs = 0;
     slot.doubtful = false;
-    if (status < 500) slot.outcomes.answer();
+    if (status < 500) slot.outcomes.answer(Math.max(0, nowMs - sentAtMs));
     else if (slow?.isTold !== true) slot.outcomes.fail();
   }
 

@@ -31,7 +31,7 @@ export type ScaleFacts = {
   readonly wasPanic: boolean;
 };
 
-/** `want` before any delay; `isPanic`: begins or goes on here. */
+/** `want` before any delay, within the pool's bounds; `isPanic`: begins or goes on here. */
 export type ScaleWish = {
   readonly want: number;
   readonly reason: ScaleReason;
@@ -44,9 +44,9 @@ export function decideScale(facts: ScaleFacts): ScaleWish {
   const { settings, active, panic } = facts;
   const isPanic = panic.inFlight >= PANIC_TIMES * active * settings.target.inFlight;
   const inPanic = isPanic || facts.wasPanic;
-  const wishes = [...byLoad(facts, inPanic), ...byCpu(facts, inPanic), ...bySymptoms(facts)];
+  const wishes = [...byLoad(facts, inPanic), ...byCpu(facts), ...bySymptoms(facts)];
   const most = wishes.reduce((best, one) => (one.want > best.want ? one : best));
-  const want = clamp(most.want, bounds(facts, inPanic));
+  const want = Math.min(settings.max, Math.max(settings.min, most.want));
   return {
     want,
     reason: reasonFor(want, most, active),
@@ -73,7 +73,8 @@ function byLoad(facts: ScaleFacts, inPanic: boolean): Wish[] {
     reason: "load",
     why: loadText(stable, settings),
   } as const;
-  if (!inPanic) return [stably];
+  // What the last seconds took is not given away, though it may be too short to bring anybody.
+  if (!inPanic) return [stably, { ...stably, want: Math.min(active, neededFor(panic)) }];
   return [
     stably,
     { want: neededFor(panic), reason: "panic", why: loadText(panic, settings) },
@@ -81,13 +82,12 @@ function byLoad(facts: ScaleFacts, inPanic: boolean): Wish[] {
   ];
 }
 
-function byCpu({ settings, panic, stable, active }: ScaleFacts, inPanic: boolean): Wish[] {
-  const cpu = inPanic ? panic.cpu : stable.cpu;
+/** Told late, so that what the last change did has to show before it counts again: else each tick would answer the same load once more. */
+function byCpu({ settings, active, panic: { cpu }, hasSettled }: ScaleFacts): Wish[] {
   if (cpu === null) return [];
-  const want = Math.ceil(roundOff((active * cpu) / settings.target.cpu));
-  return [
-    { want, reason: "cpu", why: `${percent(cpu)} of the processors in use, ${percent(settings.target.cpu)} wanted` },
-  ];
+  const want = hasSettled ? Math.ceil(roundOff((active * cpu) / settings.target.cpu)) : active;
+  const why = `${percent(cpu)} of the processors in use, ${percent(settings.target.cpu)} wanted`;
+  return [{ want, reason: "cpu", why }];
 }
 
 /** Slow answers and errors call for one more instance, and only under load: a pool that fails for another reason gains nothing by more of it. */
@@ -124,16 +124,11 @@ const USUAL_OVER = 32;
 /** Sums of fractions are a little more than they should be now and then. */
 const roundOff = (needed: number): number => needed - 1e-9;
 
-/** What may be had in one step: the pool's bounds, and never more than twice as many or half. */
-function bounds({ settings, active }: ScaleFacts, inPanic: boolean): { readonly least: number; readonly most: number } {
-  const { min, max } = settings;
-  const most = Math.min(max, Math.max(active + 1, active * UP_TIMES_MAX));
-  const least = inPanic ? active : Math.ceil(active * DOWN_SHARE_MAX);
-  return { least: Math.min(max, Math.max(min, least)), most: Math.max(min, most) };
-}
-
-const clamp = (want: number, { least, most }: { least: number; most: number }): number =>
-  Math.min(most, Math.max(least, want));
+/** What of it may be had at one time: never more than twice as many as there are, nor less than half. */
+export const stepTowards = (want: number, active: number): number =>
+  want > active
+    ? Math.min(want, Math.max(active + 1, active * UP_TIMES_MAX))
+    : Math.max(want, Math.ceil(active * DOWN_SHARE_MAX));
 
 const signalsOf = ({ stable, panic, usualMs }: ScaleFacts, isPanic: boolean): ScaleSignals => ({
   inFlight: { stable: rounded(stable.inFlight), panic: rounded(panic.inFlight) },

@@ -2,7 +2,7 @@
 // in. Decisions are made per tick, and the caller writes them down.
 
 import type { ScaleDecision, ScaleSettings, ScaleSignals } from "../../contracts/autoscale.ts";
-import { decideScale, type ScaleWish, usualAfter } from "./decide-scale.ts";
+import { decideScale, type ScaleWish, stepTowards, usualAfter } from "./decide-scale.ts";
 import { averageOver, endStep, type LoadMeter, openMeter } from "./load-meter.ts";
 import { tickMs } from "./scale-settings.ts";
 
@@ -14,6 +14,8 @@ export type ScaleBook = {
   panicUntilMs: number;
   /** When it last decided, or began. */
   changedAtMs: number;
+  /** When it last decided for more, or began. */
+  raisedAtMs: number;
   tickedAtMs: number;
   signals: ScaleSignals;
   /** The newest first, at most DECISIONS_KEPT; the first says how many there shall be. */
@@ -29,6 +31,7 @@ export const openScale = (decisions: readonly ScaleDecision[], nowMs: number): S
   usualMs: decisions[0]?.signals.usualMs ?? null,
   panicUntilMs: NEVER,
   changedAtMs: nowMs,
+  raisedAtMs: nowMs,
   tickedAtMs: nowMs,
   signals: {
     inFlight: { stable: 0, panic: 0 },
@@ -41,18 +44,24 @@ export const openScale = (decisions: readonly ScaleDecision[], nowMs: number): S
   decisions,
 });
 
-/** How many instances serve or are asked to. `present`: the pool's instances that nobody has taken out. */
-export function activeIn(book: ScaleBook, settings: ScaleSettings, { present, nowMs }: Present): number {
-  const [last] = book.decisions;
-  if (settings.scaledBy === "standby") {
-    const always = present - settings.standby.length;
-    return Math.min(present, Math.max(always, last?.to ?? settings.min));
-  }
+/** How many instances serve or are asked to. `always`: those that serve whatever the load; `most`: those there are with all standby ones. */
+export function activeIn(
+  { decisions: [last] }: ScaleBook,
+  settings: ScaleSettings,
+  { always, most, nowMs }: Capacity,
+): number {
+  if (settings.scaledBy === "standby") return Math.min(most, Math.max(always, last?.to ?? settings.min));
   // Whoever is asked to bring instances has that long; then what there is counts.
-  return last === undefined || isPast(last.atMs, settings.stableMs, nowMs) ? present : last.to;
+  return last === undefined || isPast(last.atMs, settings.stableMs, nowMs) ? always : last.to;
 }
 
-type Present = { readonly present: number; readonly nowMs: number };
+type Capacity = { readonly always: number; readonly most: number; readonly nowMs: number };
+
+/** Ends the time under way as a step of its own: nothing has happened for long. */
+export function closeStep(book: ScaleBook, settings: ScaleSettings, nowMs: number): void {
+  endStep(book.meter, { cpu: null, nowMs, keptMs: settings.stableMs });
+  book.tickedAtMs = nowMs;
+}
 
 /** When the next tick is due, epoch ms. What lies further ahead was set on another clock. */
 export const nextTickAtMs = ({ tickedAtMs }: ScaleBook, settings: ScaleSettings, nowMs: number): number =>
@@ -89,7 +98,7 @@ export function tickScale(
   });
   book.signals = wish.signals;
   if (wish.isPanic) book.panicUntilMs = nowMs + stableMs;
-  const to = delayed(book, wish.want, { settings, active, nowMs });
+  const to = stepTowards(delayed(book, wish.want, { settings, active, nowMs }), active);
   return to === active ? undefined : decide(book, wish, { from: active, to, nowMs, pool });
 }
 
@@ -107,7 +116,7 @@ function delayed(
   while (wishes.length > 0 && ((wishes.at(-1)?.want ?? 0) <= want || (wishes.at(-1)?.atMs ?? 0) > nowMs)) wishes.pop();
   wishes.push({ atMs: nowMs, want });
   if (want >= active) return want;
-  const isSeen = isPast(book.changedAtMs, Math.max(settings.stableMs, settings.downDelayMs), nowMs);
+  const isSeen = isPast(book.raisedAtMs, Math.max(settings.stableMs, settings.downDelayMs), nowMs);
   return isSeen ? Math.min(active, wishes[0]?.want ?? want) : active;
 }
 
@@ -123,6 +132,7 @@ function decide(
 ): ScaleDecision {
   const decision = { id: `${pool}-${nowMs}-${to}`, atMs: nowMs, from, to, reason, why, signals };
   book.changedAtMs = nowMs;
+  if (to > from) book.raisedAtMs = nowMs;
   book.decisions = [decision, ...book.decisions].slice(0, DECISIONS_KEPT);
   return decision;
 }

@@ -4,14 +4,14 @@ import type { AutoscaleConfig, ScaleSettings } from "../../contracts/autoscale.t
 
 const STABLE_MS = 60_000;
 const PANIC_MS = 6_000;
-const DOWN_DELAY_MS = 60_000;
+const DOWN_DELAY_MS = 300_000;
 const WEBHOOK_MS = 5_000;
 const TICK_MS_MIN = 500;
 const TICK_MS_MAX = 2_000;
 /** Most measurements in a window. */
 const STEPS_MAX = 600;
 
-export const compileAutoscale = (
+export const scaleSettingsOf = (
   { min, max, target = {}, stableMs = STABLE_MS, panicMs, downDelayMs = DOWN_DELAY_MS, webhook }: AutoscaleConfig,
   { scaledBy, standby }: Pick<ScaleSettings, "scaledBy" | "standby">,
 ): ScaleSettings => ({

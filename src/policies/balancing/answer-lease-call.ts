@@ -1,6 +1,7 @@
 // The registry's whole answer to an isolate: books its report, then decides what to lease. Called by the WorkerRegistry object.
 
 import type { LeaseCall, LeaseReply } from "../../contracts/registry.ts";
+import { meterLoad, openInstances } from "../autoscale/scale-pool.ts";
 import { grantTrial, hearBreaker, noticeOf } from "../breaker/breaker.ts";
 import { hearOutcomes } from "../health/ejections.ts";
 import { type OutOfPool, outOfPool } from "../health/out-of-pool.ts";
@@ -38,7 +39,7 @@ export function answerLeaseCall(books: RegistryBooks, call: LeaseCall, nowMs: nu
   const isNew = order.kind === "new";
   if (isNew) hear(books, { call, roster, nowMs });
   const timing = leaseTiming(books.fleet.isolates.size);
-  const open = openInstances(books, roster);
+  const open = openInstances(books);
   const { out } = outOfPool(books, open, nowMs);
   const visit = { call, roster, nowMs, timing, open, out };
   settle(books, visit);
@@ -60,15 +61,12 @@ function judgeRoster(
   return adoptRoster(books, roster, nowMs);
 }
 
-function openInstances({ members: { closings } }: RegistryBooks, { instances }: StoredRoster): Visit["open"] {
-  return closings.size === 0 ? instances : instances.filter(({ id }) => !closings.has(id));
-}
-
 function hear(books: RegistryBooks, { call, roster, nowMs }: Pick<Visit, "call" | "roster" | "nowMs">): void {
   const { instances } = roster;
   const outcomes = hearIsolate(books.fleet, call, { instances, nowMs });
   hearOutcomes(books.ejections, outcomes, { instances, nowMs });
   hearBreaker(books.breaker, call, { settings: roster.breaker, outcomes, nowMs });
+  meterLoad(books, outcomes, nowMs);
   books.uncounted += Math.max(0, call.uncounted);
 }
 

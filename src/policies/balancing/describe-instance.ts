@@ -24,6 +24,7 @@ export const rosterOf = (pool: CompiledPool, configVersion: number, deployedAt: 
     weight: instance.weight,
   })),
   ...(pool.breaker !== undefined && { breaker: pool.breaker }),
+  ...(pool.autoscale !== undefined && { autoscale: pool.autoscale }),
 });
 
 /** GET /admin/workers, one row (L69). Where the pool's registry did not answer, `registered` and null. */

@@ -1,8 +1,11 @@
 // Everything a pool's registry knows: its roster, its positions, its isolates. Plain data, changed in place.
 // The object keeps it in memory and writes down what must survive; a simulator runs the same.
 
+import type { ScaleDecision } from "../../contracts/autoscale.ts";
 import type { BreakerTransition } from "../../contracts/breaker.ts";
 import type { Ejection, Roster, RosterInstance } from "../../contracts/registry.ts";
+import { openScale, type ScaleBook } from "../autoscale/scale-book.ts";
+import { heldBack, holdBack } from "../autoscale/scale-pool.ts";
 import { type BreakerBook, openBreaker } from "../breaker/breaker.ts";
 import { type EjectionBook, keepOnly, openEjections } from "../health/ejections.ts";
 import { openVerdicts, type StoredVerdicts, type VerdictBook } from "../health/verdicts.ts";
@@ -38,6 +41,10 @@ type StoredRest = {
   readonly breaker?: readonly BreakerTransition[];
   readonly members?: StoredMembers;
   readonly completeAtMs?: number;
+  /** The newest first. */
+  readonly scaling?: readonly ScaleDecision[];
+  /** Epoch ms. */
+  readonly nowMs?: number;
 };
 
 export type RegistryBooks = {
@@ -51,6 +58,7 @@ export type RegistryBooks = {
   readonly verdicts: VerdictBook;
   readonly breaker: BreakerBook;
   readonly members: MemberBook;
+  readonly scale: ScaleBook;
   readonly completeAtMs: number;
   /** WebSockets passed through: a sum over all time. */
   uncounted: number;
@@ -60,10 +68,18 @@ export type RegistryBooks = {
 export function openBooks(
   configured: StoredRoster | undefined,
   cursor: StoredCursor | undefined,
-  { ejections = [], verdicts, breaker, members = NO_MEMBERS, completeAtMs = 0 }: StoredRest = {},
+  {
+    ejections = [],
+    verdicts,
+    breaker,
+    members = NO_MEMBERS,
+    completeAtMs = 0,
+    scaling = [],
+    nowMs = 0,
+  }: StoredRest = {},
 ): RegistryBooks {
   const book = openMembers(members);
-  return {
+  const books: RegistryBooks = {
     configured,
     roster: configured && { ...configured, instances: instancesWith(configured, book) },
     ledger: openLedger(cursor?.ledger),
@@ -72,9 +88,12 @@ export function openBooks(
     verdicts: openVerdicts(verdicts),
     breaker: openBreaker(breaker),
     members: book,
+    scale: openScale(scaling, nowMs),
     completeAtMs,
     uncounted: cursor?.uncounted ?? 0,
   };
+  book.held = heldBack(books, nowMs);
+  return books;
 }
 
 /** Puts a configured roster in force, with whoever is registered. What is dealt over another order of instances is void. */
@@ -87,6 +106,7 @@ export function adoptRoster(books: RegistryBooks, configured: Roster, nowMs: num
   const roster = { ...next, version: (before?.version ?? 0) + Number(isMoved) };
   books.configured = configured;
   books.roster = roster;
+  holdBack(books, nowMs);
   return roster;
 }
 

@@ -18,6 +18,8 @@ export type ProbeRecord = {
   /** How long the latest probe took; null where nothing answered. */
   readonly ms: number | null;
   readonly nextAtMs: number;
+  /** Share of its processors in use, where the latest probe was told. */
+  readonly cpu?: number;
 };
 
 export type Judgement = {
@@ -41,7 +43,9 @@ export function afterProbe(before: ProbeRecord, probe: Probe, judging: Judging):
   const answered = isAnswer(probe);
   const failures = answered ? 0 : before.failures + 1;
   const successes = answered ? before.successes + 1 : 0;
-  const counted = { ...before, failures, successes, ms: probe.status === undefined ? null : probe.ms };
+  const { cpu: _, ...known } = before;
+  const told = probe.cpu === undefined ? known : { ...known, cpu: probe.cpu };
+  const counted = { ...told, failures, successes, ms: probe.status === undefined ? null : probe.ms };
   const state = stateAfter(counted, probe, judging);
   const isAlert = failures >= settings.alertThreshold && !before.alerted;
   const record = { ...counted, state, alerted: !answered && (before.alerted || isAlert) };
@@ -56,7 +60,9 @@ export function afterProbe(before: ProbeRecord, probe: Probe, judging: Judging):
 
 /** Everything a registry has to know; what nothing was found of yet is left out. */
 export const factsOf = (records: readonly ProbeRecord[]): HealthFact[] =>
-  records.flatMap(({ instanceId, state, ms }) => (state === "unknown" ? [] : [{ instanceId, state, ms }]));
+  records.flatMap(({ instanceId, state, ms, cpu }) =>
+    state === "unknown" ? [] : [{ instanceId, state, ms, ...(cpu !== undefined && { cpu }) }],
+  );
 
 type Counted = Omit<ProbeRecord, "alerted" | "nextAtMs">;
 

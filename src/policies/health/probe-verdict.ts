@@ -7,6 +7,8 @@ export type Probe = {
   readonly version?: string;
   /** Seconds. */
   readonly uptime?: number;
+  /** Share of its processors in use. */
+  readonly cpu?: number;
 };
 
 /** `unknown`: was not asked. */
@@ -24,14 +26,15 @@ export function verdictOf(probe: Probe | undefined): ProbeVerdict {
 
 const VERSION_LENGTH_MAX = 100;
 
-/** `version` and `uptime` of a JSON answer, as far as they are there and make sense. */
-export function readVersion(text: string): Pick<Probe, "version" | "uptime"> {
+/** `version`, `uptime` and `cpu` of a JSON answer, as far as they are there and make sense. */
+export function readVersion(text: string): Pick<Probe, "version" | "uptime" | "cpu"> {
   const said = parse(text);
   if (typeof said !== "object" || said === null) return {};
-  const { version, uptime } = said as { readonly version?: unknown; readonly uptime?: unknown };
+  const { version, uptime, cpu } = said as { readonly [name: string]: unknown };
   return {
     ...(typeof version === "string" && version.length <= VERSION_LENGTH_MAX && { version }),
     ...(typeof uptime === "number" && Number.isFinite(uptime) && { uptime }),
+    ...(typeof cpu === "number" && cpu >= 0 && cpu <= 1 && { cpu }),
   };
 }
 

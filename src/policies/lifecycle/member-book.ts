@@ -15,6 +15,9 @@ import { asRegistered } from "./read-registration.ts";
 /** Of one pool: the whole list goes to every isolate with each change. */
 export const REGISTERED_MAX = 256;
 
+/** Over so long those connected to an instance that is not needed any more come back to another one. */
+const HELD_RECONNECT_MS = 15_000;
+
 /** An instance that is not in. Epoch ms. */
 export type Closing = {
   readonly instanceId: string;
@@ -33,6 +36,8 @@ export type MemberBook = {
   /** In the order they came. */
   readonly registrations: Map<string, Registration>;
   readonly closings: Map<string, Closing>;
+  /** Standby instances that are not needed (autoscale); worked out anew after a restart. */
+  held: ReadonlySet<string>;
 };
 export type StoredMembers = {
   readonly version: number;
@@ -44,6 +49,7 @@ export const openMembers = ({ version, registrations, closings }: StoredMembers)
   version,
   registrations: new Map(registrations.map((one) => [one.id, one])),
   closings: new Map(closings.map((one) => [one.instanceId, one])),
+  held: new Set(),
 });
 export const NO_MEMBERS: StoredMembers = { version: 0, registrations: [], closings: [] };
 
@@ -54,11 +60,14 @@ export function membershipFor(book: MemberBook, known: number | undefined, nowMs
   return {
     version: book.version,
     registered: [...book.registrations.values()].map(asRegistered),
-    closed: closings.map(({ instanceId }) => instanceId),
-    reconnect: closings.map(({ instanceId, sinceMs, deadlineMs }) => [
-      instanceId,
-      Math.max(0, Math.round((sinceMs + deadlineMs) / 2) - nowMs),
-    ]),
+    closed: [...closings.map(({ instanceId }) => instanceId), ...book.held],
+    reconnect: [
+      ...closings.map(
+        ({ instanceId, sinceMs, deadlineMs }) =>
+          [instanceId, Math.max(0, Math.round((sinceMs + deadlineMs) / 2) - nowMs)] as const,
+      ),
+      ...[...book.held].map((instanceId) => [instanceId, HELD_RECONNECT_MS] as const),
+    ],
   };
 }
 

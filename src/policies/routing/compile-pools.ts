@@ -6,6 +6,7 @@ import { compileBreaker } from "../breaker/breaker-settings.ts";
 import { ATTEMPTS } from "../forwarding/retry-profile.ts";
 import { compileProbeSettings } from "../health/probe-settings.ts";
 import { isFitKeyName, UNFIT_KEY_NAME } from "./api-key-name.ts";
+import { compileAutoscale } from "./compile-autoscale.ts";
 import type { CompiledInstance, CompiledPool, Target } from "./compiled-config.ts";
 import { isControlPath } from "./control-paths.ts";
 import type { Findings, Place } from "./findings.ts";
@@ -34,6 +35,7 @@ function compilePool(name: string, pool: PoolConfig, around: Surroundings): Comp
     pool.discover === undefined
       ? compileInstances(configured ?? [], place, around)
       : discoverInstances(pool.discover, around.bindings);
+  const autoscale = compileAutoscale(pool, instances, { place, around });
   // Document 001 discovers its workers and tries every one of them (R28).
   const retryProfile = pool.retry?.profile ?? (pool.discover === undefined ? "default" : "failover");
   return {
@@ -47,6 +49,7 @@ function compilePool(name: string, pool: PoolConfig, around: Surroundings): Comp
     registrationTtlMs: pool.registration?.ttlMs ?? REGISTRATION_TTL_MS,
     ...(pool.health !== undefined && { health: compileProbeSettings(pool.health) }),
     ...(pool.breaker !== undefined && { breaker: compileBreaker(pool.breaker) }),
+    ...(autoscale !== undefined && { autoscale }),
   };
 }
 

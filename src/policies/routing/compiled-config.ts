@@ -1,5 +1,6 @@
 // What a configuration document becomes: everything the data plane reads per request, precomputed.
 
+import type { ScaleSettings } from "../../contracts/autoscale.ts";
 import type { BreakerSettings } from "../../contracts/breaker.ts";
 import type { SessionCondition } from "../../contracts/config.ts";
 import type { RetryProfile } from "../forwarding/retry-profile.ts";
@@ -42,6 +43,8 @@ export type CompiledPool = {
   readonly health?: ProbeSettings;
   /** Absent: however many requests fail, the next is sent. */
   readonly breaker?: BreakerSettings;
+  /** Absent: as many instances serve as there are. */
+  readonly autoscale?: ScaleSettings;
 };
 
 /** When a slow GET or HEAD gets a second try elsewhere, and how many of a route's requests may. */
