@@ -181,7 +181,7 @@ describe("newOutcomes", () => {
 });
 
 describe("what is kept of a report", () => {
-  it("is twelve bytes for each instance, and nothing of strangers", () => {
+  it("is sixteen bytes for each instance, and nothing of strangers", () => {
     const ids = Array.from({ length: 1_000 }, (_, i) => ({ id: `i${i}` }));
     const outcomes = [...ids, { id: "stranger" }].map(({ id }) => ({
       instanceId: id,
@@ -190,7 +190,7 @@ describe("what is kept of a report", () => {
       failedLast: 0,
     }));
     const { counts, instances } = keepTold({ since: 0, outcomes }, ids);
-    expect(counts.byteLength).toBe(12_000);
+    expect(counts.byteLength).toBe(16_000);
     expect(instances).toBe(ids);
   });
 });
