@@ -144,12 +144,14 @@ export type RegistryStatus = {
   readonly breaker?: BreakerStatus;
   /** Instances that registered themselves; those whose id is configured meanwhile are told of, and count for nothing. */
   readonly registered?: readonly Registration[];
+  /** Held back because their pool does not need them (autoscale). */
+  readonly standby?: readonly string[];
   /** Of those that are not in. */
   readonly lifecycle?: readonly { readonly instanceId: string; readonly state: Exclude<InstanceState, "in"> }[];
 };
 
 /** What a pool's registry knows of how its instances are. */
-export type PoolHealth = Pick<RegistryStatus, "ejected" | "probed" | "registered" | "lifecycle">;
+export type PoolHealth = Pick<RegistryStatus, "ejected" | "probed" | "registered" | "standby" | "lifecycle">;
 
 /** An instance put out for the whole fleet because requests failed on it; `times` in a row. Epoch ms. */
 export type Ejection = {

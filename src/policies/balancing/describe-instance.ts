@@ -40,7 +40,7 @@ type InstanceListing = InstanceStanding & {
   readonly inFlight: number | null;
 };
 
-type KnownOfPool = Pick<RegistryStatus, "inFlight" | "ejected" | "probed" | "lifecycle">;
+type KnownOfPool = Pick<RegistryStatus, "inFlight" | "ejected" | "probed" | "standby" | "lifecycle">;
 const NOTHING: KnownOfPool = { inFlight: {}, ejected: [], probed: [] };
 
 /** `known`: undefined when the pool's registry did not answer. */

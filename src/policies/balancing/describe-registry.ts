@@ -51,6 +51,7 @@ export const describeHealth = ({ roster, ejections, verdicts, members }: Registr
   })),
   probed: [...verdictsNow(verdicts, nowMs).values()],
   registered: [...members.registrations.values()],
+  ...(members.held.size > 0 && { standby: [...members.held] }),
   lifecycle: [...members.closings.values()].map(({ instanceId, state }) => ({ instanceId, state })),
 });
 

@@ -40,6 +40,7 @@ function listWorkers({ instances, health }: ReportedPool): WorkerHealth[] {
 const SHOWN: { readonly [status in InstanceStanding["status"]]: ProbeState } = {
   draining: "unhealthy",
   out: "unhealthy",
+  standby: "healthy",
   ejected: "unhealthy",
   unhealthy: "unhealthy",
   degraded: "degraded",
