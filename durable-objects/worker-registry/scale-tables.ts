@@ -31,7 +31,7 @@ export class ScaleTables {
 
   add({ id, atMs, from, to, reason, why, signals, delivery }: ScaleDecision): void {
     this.#sql.exec(
-      `INSERT INTO scale_decisions (decision_id, at, from_count, to_count, reason, why, signals, delivery)
+      `INSERT OR REPLACE INTO scale_decisions (decision_id, at, from_count, to_count, reason, why, signals, delivery)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
       ...[id, atMs, from, to, reason, why, JSON.stringify(signals), delivery ? JSON.stringify(delivery) : null],
     );

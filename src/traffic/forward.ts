@@ -55,7 +55,7 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
     const asked = route.pool.breaker === undefined ? undefined : circuit(scope, leases, beganAtMs);
     const passage = asked instanceof Promise ? await asked : asked;
     if (passage?.ok === false) return passOn(tries.isUnsent ? passage : fallback, trail);
-    const selected = selectNext(sending, { nowMs: beganAtMs, trial: passage?.trial });
+    const selected = selectNext(sending, beganAtMs, passage?.trial);
     const selection = selected instanceof Promise ? await selected : selected;
     const sentAtMs = selected instanceof Promise || asked instanceof Promise ? Date.now() : beganAtMs;
     if (selection === undefined || sentAtMs >= tries.deadlineAtMs) {
@@ -63,7 +63,8 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
       const isLate = selection !== undefined && tries.isUnsent;
       return passOn(isLate ? failed(route.pool, new DeadlineExceeded(0)) : fallback, trail);
     }
-    let attempt = begin(sending, { selection, sentAtMs, trial: passage?.trial });
+    let attempt = begin(sending, selection, sentAtMs);
+    attempt.hold.trial = passage?.trial;
     const hedged = hedge(sending, attempt);
     let pauseMs: number | undefined;
     try {
@@ -89,21 +90,16 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
   }
 }
 
-type Next = { readonly nowMs: number; readonly trial: Trial | undefined };
-
 /** A trial is the request's only try: more would be sent to the pool than its circuit breaker lets through. */
-function selectNext({ scope, trail, route, parcel, leases, tries }: Sending, { nowMs, trial }: Next) {
+function selectNext({ scope, trail, route, parcel, leases, tries }: Sending, nowMs: number, trial: Trial | undefined) {
   if (trial !== undefined) tries.makeLast();
   const lasting = parcel.upgrade && route.webSocket === "relay";
   const forTrial = tries.hasMore && !parcel.upgrade;
   return select(scope, { leases, tried: tries.tried, nowMs, lasting, forTrial }, trail);
 }
 
-type Beginning = { readonly selection: Selection; readonly sentAtMs: number; readonly trial?: Trial | undefined };
-
-function begin({ scope, route, parcel, leases, tries }: Sending, { selection, sentAtMs, trial }: Beginning): Try {
+function begin({ scope, route, parcel, leases, tries }: Sending, selection: Selection, sentAtMs: number): Try {
   const hold = new Hold(leases, selection, sentAtMs);
-  hold.trial = trial;
   const mayGoOn = tries.hasMore;
   const remainingMs = tries.deadlineAtMs - sentAtMs;
   const waitMs = tryWaitMs({ remainingMs, tryTimeoutMs: route.tryTimeoutMs, moreTries: mayGoOn });
@@ -132,7 +128,7 @@ function joinIn(sending: Sending, first: Selection): Try | undefined {
   if (selection === undefined) return undefined;
   trail.tries++;
   trail.hedge = "lost";
-  return begin(sending, { selection, sentAtMs: nowMs });
+  return begin(sending, selection, nowMs);
 }
 
 /** The try that counts: of two, the one whose end is the request's. */

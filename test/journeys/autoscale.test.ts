@@ -1,10 +1,12 @@
-// A pool with an instance on standby, through four isolates of a real plane: load brings it in, and it is given back when the load has gone,
-// without a request lost on the way.
+// Pools whose number of instances follows their load, through four isolates of a real plane: by an instance on standby, and by a webhook that
+// registers one. No request is lost on the way.
 
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import type { AutoscaleStatus } from "../../src/contracts/autoscale.ts";
-import { startOrigin } from "./origin.ts";
+import { type Origin, startOrigin } from "./origin.ts";
 import { ADMIN_SECRET, type Plane, startPlane } from "./plane.ts";
 
 const ISOLATES = [0, 1, 2, 3];
@@ -16,6 +18,8 @@ afterEach(async () => {
 });
 
 /** Two requests in flight are what an instance bears; windows as short as they may be. */
+const AUTOSCALE = { min: 1, max: 2, target: { inFlight: 2 }, stableMs: 3_000, panicMs: 1_000, downDelayMs: 1_000 };
+
 async function start() {
   const [always, standby] = await Promise.all([startOrigin("always"), startOrigin("spare")]);
   ends.push(always.kill, standby.kill);
@@ -28,7 +32,7 @@ async function start() {
             { id: "always", url: always.url },
             { id: "spare", url: standby.url, standby: true },
           ],
-          autoscale: { min: 1, max: 2, target: { inFlight: 2 }, stableMs: 3_000, panicMs: 1_000, downDelayMs: 1_000 },
+          autoscale: AUTOSCALE,
         },
       },
       routes: [{ id: "all", pool: "all" }],
@@ -107,5 +111,54 @@ describe("an instance on standby", () => {
       [1, 2],
     ]);
     expect(decisions[0]).toMatchObject({ reason: "quiet" });
+  });
+});
+
+type Heard = { readonly id: string; readonly from: number; readonly to: number };
+
+/** Whoever scales the pool: deaf to the first call, then it registers `added`, or takes it away again. */
+async function startScaler(added: Origin, registry: () => string) {
+  const heard: Heard[] = [];
+  const server = createServer(async (request, response) => {
+    let text = "";
+    for await (const chunk of request) text += String(chunk);
+    const call = JSON.parse(text) as Heard;
+    heard.push(call);
+    if (heard.length === 1) return response.writeHead(503).end();
+    const headers = { "X-Admin-Secret": ADMIN_SECRET, "Content-Type": "application/json" };
+    const body = JSON.stringify({ url: added.url, ttlMs: 600_000 });
+    const init = call.to > 1 ? { method: "PUT", headers, body } : { method: "DELETE", headers };
+    const { status } = await fetch(`${registry()}/added`, init);
+    return response.writeHead(status).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  ends.push(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/scale`, heard };
+}
+
+describe("a scale webhook", () => {
+  it("that failed is called again, brings an instance under load, and takes it away when the load has gone", async () => {
+    const [always, added] = await Promise.all([startOrigin("always"), startOrigin("added")]);
+    ends.push(always.kill, added.kill);
+    let planeUrl = "";
+    const scaler = await startScaler(added, () => `${planeUrl}/api/super/registry/all`);
+    const autoscale = { ...AUTOSCALE, stableMs: 8_000, webhook: { url: scaler.url } };
+    const instances = [{ id: "always", url: always.url }];
+    const plane = await startPlane({
+      isolates: ISOLATES.length,
+      config: { pools: { all: { instances, autoscale } }, routes: [{ id: "all", pool: "all" }] },
+    });
+    planeUrl = plane.url();
+    ends.push(plane.stop);
+    expect(await loadUntil(plane, 12, async () => added.hits() >= 20)).toEqual(new Set([200]));
+    const [first, second] = scaler.heard;
+    expect([first, second?.id]).toMatchObject([{ from: 1, to: 2 }, first?.id]);
+    await expect.poll(async () => (await statusOf(plane)).active, { timeout: WITHIN_MS, interval: 100 }).toBe(1);
+    expect(scaler.heard.at(-1)).toMatchObject({ from: 2, to: 1 });
+    const { decisions } = await statusOf(plane);
+    expect(decisions.at(-1)).toMatchObject({ to: 2, delivery: { state: "delivered", attempts: 2 } });
   });
 });
