@@ -116,17 +116,16 @@ export class ExecResultStore extends DurableObject<Env> {
     const decision = decideCancel(exec.status);
     if (decision === "ended") return refuse("exec_ended", undefined, { execStatus: exec.status });
     if (decision === "done") return ok(summaryOf(exec));
-    this.#tables.update({ ...exec, cancelRequested: true });
+    this.#tables.requestCancel(execId);
     await this.#drive();
     return ok(summaryOf(exec));
   }
 
   /** Has all of them stopped that were accepted until then; answers how many of those have yet to end. May be repeated. */
   async cancelAll(acceptedUntilMs: number): Promise<number> {
-    const active = [...this.#tables.listWith("queued"), ...this.#tables.listWith("running")];
-    const meant = active.filter(({ createdAt }) => createdAt <= acceptedUntilMs);
+    const meant = this.#tables.listActive().filter(({ createdAt }) => createdAt <= acceptedUntilMs);
     const untold = meant.filter(({ cancelRequested }) => !cancelRequested);
-    for (const exec of untold) this.#tables.update({ ...exec, cancelRequested: true });
+    for (const { execId } of untold) this.#tables.requestCancel(execId);
     if (untold.length > 0) await this.#drive();
     return meant.length;
   }

@@ -114,6 +114,10 @@ export class ExecResultsTables {
     if (exec.completedAt !== null) this.#sql.exec("UPDATE exec_results SET env = NULL WHERE exec_id = ?", exec.execId);
   }
 
+  requestCancel(execId: string): void {
+    this.#sql.exec("UPDATE exec_results SET cancel_requested = 1 WHERE exec_id = ?", execId);
+  }
+
   appendChunk(execId: string, seq: number, { stream, bytes }: { stream: OutputStream; bytes: Uint8Array }): void {
     this.#sql.exec(
       "INSERT INTO output_chunks (exec_id, seq, stream, bytes) VALUES (?, ?, ?, ?)",

@@ -87,6 +87,8 @@ async function launchExecStage({ folder, workers, secrets }: Omit<ExecPlan, "pri
   const withKey = { ...secrets, EXEC_AGENT_KEY: process.key };
   const plane = await launchBenchPlane({ ...launch, secrets: withKey, ports: await findFreePorts(1) }, ending);
   await callPlane(plane, { method: "PUT", path: "/api/super/config", body: { log: { sampleRate: 0 } } });
+  for (const name of USERS)
+    await callPlane(plane, { method: "PUT", path: `/api/super/users/${name}`, body: { name, tier: 1 } });
   return { plane, agent: { port: Number(new URL(url).port), key: process.key, pid: () => pid } };
 }
 

@@ -87,9 +87,6 @@ export const IdempotencyKey = v.pipe(
   v.string(),
   v.regex(/^[\x21-\x7e]{1,255}$/, "must be 1 to 255 visible ASCII characters"),
 );
-/** Also the name of the user's folder on an agent, so never `.` or `..`. */
-export const ExecUserId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$/));
-
 const fields = {
   /** Run by `sh -c`, as given. */
   command: v.optional(NonEmptyText(COMMAND_BYTES_MAX)),

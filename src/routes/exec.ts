@@ -19,7 +19,7 @@ import { readQuery, wholeNumber } from "../http/query.ts";
 import { reply } from "../http/reply.ts";
 import { callExecs } from "../objects.ts";
 import { orderText, toOrder } from "../policies/exec/exec-order.ts";
-import { execUser } from "./exec-user.ts";
+import { knownUser, readUserId } from "./known-user.ts";
 
 /** How long exec-sync waits before it answers where to ask. */
 const SYNC_MS_MAX = 20_000;
@@ -71,7 +71,7 @@ export const getExecOutput = async (request: IRequestStrict, env: Env): Promise<
 export const listExecs = async (request: IRequestStrict, env: Env): Promise<Response> => {
   const { status, limit, before } = readQuery(request, Listing);
   const which = { limit, ...(status !== undefined && { status }), ...(before !== undefined && { before }) };
-  return reply(request, ok({ execs: await callExecs(env, execUser(request), (execs) => execs.list(which)) }));
+  return reply(request, ok({ execs: await callExecs(env, userOf(request), (execs) => execs.list(which)) }));
 };
 
 /** DELETE …/exec/{execId}: 202, it is being stopped; 200 where it has been; 409 exec_ended. */
@@ -86,16 +86,25 @@ export const cancelExec = async (request: IRequestStrict, env: Env): Promise<Res
 
 /** What a route below …/exec/{execId} speaks of; an id that can't be one is nobody's. Throws HttpError 404. */
 export function execOf(request: IRequestStrict): { readonly userId: string; readonly execId: string } {
-  const userId = execUser(request);
+  const userId = userOf(request);
   const parsed = v.safeParse(ExecId, request.params.execId);
   if (!parsed.success) throw new HttpError("unknown_exec");
   return { userId, execId: parsed.output };
 }
 
+/** Whoever was deleted may still be asked about. Throws HttpError 404 unknown_user where nobody can have that id. */
+function userOf(request: IRequestStrict): string {
+  const id = readUserId(request.params.userId);
+  if (!id.ok) throw new HttpError(id.code, id.detail);
+  return id.value;
+}
+
 type Accepted = ExecAcceptance & { readonly userId: string };
 
 async function submit(request: IRequestStrict, env: Env): Promise<Result<Accepted>> {
-  const userId = execUser(request);
+  const user = await knownUser(env, request.params.userId);
+  if (!user.ok) return user;
+  const userId = user.value.id;
   const key = request.headers.get("Idempotency-Key");
   const parsed = v.safeParse(v.nullable(IdempotencyKey), key);
   if (!parsed.success) return refuse("invalid_header", `Idempotency-Key ${parsed.issues[0].message}`);

@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
-import { ExecId, ExecRequest, ExecUserId } from "../../src/contracts/exec.ts";
+import { ExecId, ExecRequest } from "../../src/contracts/exec.ts";
 import { listProblems } from "../../src/contracts/problems.ts";
 import { orderText, toOrder } from "../../src/policies/exec/exec-order.ts";
 
@@ -67,15 +67,6 @@ describe("a request", () => {
 
   it.each(["", "1A", "A B", "A=B", "A-B", "A\0", "é"])("with a variable called %j is refused", (name) => {
     expect(problemsOf({ command: "x", env: { [name]: "x" } })).toHaveLength(1);
-  });
-});
-
-describe("a user's id", () => {
-  it.each(["u1", "sonr1abc", "a.b@c-d:e_f", "0", "x".repeat(128)])("may be %s", (id) => {
-    expect(v.is(ExecUserId, id)).toBe(true);
-  });
-  it.each(["", ".", "..", ".a", "a/b", "a\\b", "a b", "é", "a\0", "a\n", "x".repeat(129)])("may not be %j", (id) => {
-    expect(v.is(ExecUserId, id)).toBe(false);
   });
 });
 

@@ -16,7 +16,13 @@ afterEach(() => {
 });
 
 let count = 0;
-const aUser = () => `/api/super/users/user-${++count}`;
+/** The path of a user who is registered. */
+async function aUser(): Promise<string> {
+  const name = `exec-user-${++count}`;
+  const path = `/api/super/users/${name}`;
+  expect((await sendAsAdmin(path, { method: "PUT", body: { name, tier: 1 } })).status).toBeLessThan(300);
+  return path;
+}
 const post = (user: string, body: unknown, headers: Record<string, string> = {}) =>
   sendAsAdmin(`${user}/exec`, { body, headers });
 const begin = async (user: string, body: object) => jsonOf(await post(user, body)).execId as string;
@@ -29,7 +35,7 @@ const ended = async (user: string, execId: string) => {
 
 describe("POST …/exec", () => {
   it("is 202 with where to ask, and there is told what came of it", async () => {
-    const user = aUser();
+    const user = await aUser();
     const answer = await post(user, { command: "echo hello" });
     const { execId, status, pollUrl } = jsonOf(answer) as Record<string, string>;
     expect([answer.status, status, pollUrl]).toEqual([202, "queued", `${user}/exec/${execId}/status`]);
@@ -43,7 +49,7 @@ describe("POST …/exec", () => {
   });
 
   it("under one key is one exec for one order, and 409 for another", async () => {
-    const user = aUser();
+    const user = await aUser();
     const key = { "Idempotency-Key": "k-1" };
     const ids = await Promise.all(
       Array.from(
@@ -59,7 +65,7 @@ describe("POST …/exec", () => {
   });
 
   it("takes the caller's execId, once", async () => {
-    const user = aUser();
+    const user = await aUser();
     expect(jsonOf(await post(user, { command: "echo x", execId: "mine" }))).toMatchObject({ execId: "mine" });
     expect((await post(user, { command: "echo x", execId: "mine" })).status).toBe(202);
     expect((await post(user, { command: "echo y", execId: "mine" })).status).toBe(409);
@@ -79,14 +85,14 @@ describe("POST …/exec", () => {
     ["a folder that is not the user's", { command: "x", workingDir: "a/../../other" }, "workingDir"],
     ["301 s", { command: "x", timeout: 301_000 }, "timeout"],
   ])("with %s is 400 and names the field; nothing is begun", async (_, body, path) => {
-    const user = aUser();
+    const user = await aUser();
     const refused = await post(user, body);
     expect([refused.status, jsonOf(refused)]).toMatchObject([400, { code: "invalid_body", problems: [{ path }] }]);
     expect(await get(`${user}/exec`)).toEqual({ execs: [] });
   });
 
   it.each(["", "a b", "é", "x".repeat(256)])("with the key %j is 400", async (key) => {
-    const refused = await post(aUser(), { command: "echo x" }, { "Idempotency-Key": key });
+    const refused = await post(await aUser(), { command: "echo x" }, { "Idempotency-Key": key });
     expect([refused.status, jsonOf(refused).code]).toEqual([400, "invalid_header"]);
   });
 
@@ -100,6 +106,22 @@ describe("POST …/exec", () => {
   );
 });
 
+describe("a user who is not registered", () => {
+  it.each(["/exec", "/exec-sync"])("gets nothing run by %s", async (path) => {
+    const refused = await sendAsAdmin(`/api/super/users/nobody${path}`, { body: { command: "echo x" } });
+    expect([refused.status, jsonOf(refused).code]).toEqual([404, "unknown_user"]);
+    expect(await get("/api/super/users/nobody/exec")).toEqual({ execs: [] });
+  });
+
+  it("any more may still be asked about", async () => {
+    const user = await aUser();
+    const execId = await begin(user, { command: "echo x" });
+    expect((await sendAsAdmin(user, { method: "DELETE" })).status).toBe(200);
+    expect(await ended(user, execId)).toMatchObject({ status: "succeeded", stdout: "x\n" });
+    expect((await post(user, { command: "echo y" })).status).toBe(404);
+  });
+});
+
 describe("an exec of another user's", () => {
   it.each([
     ["GET", "/status"],
@@ -107,7 +129,7 @@ describe("an exec of another user's", () => {
     ["GET", "/stream"],
     ["DELETE", ""],
   ])("is not there for %s …%s, nor is one that never was", async (method, below) => {
-    const [ann, bob] = [aUser(), aUser()];
+    const [ann, bob] = [await aUser(), await aUser()];
     const execId = await begin(ann, { command: "echo secret" });
     for (const path of [`${bob}/exec/${execId}`, `${ann}/exec/never`, `${ann}/exec/a.b`]) {
       const refused = await sendAsAdmin(`${path}${below}`, { method });
@@ -120,7 +142,7 @@ describe("an exec of another user's", () => {
 
 describe("GET …/exec", () => {
   it("lists without output, by status", async () => {
-    const user = aUser();
+    const user = await aUser();
     const [good, bad] = [
       await begin(user, { command: "echo x" }),
       await begin(user, { argv: ["exit", "1"], execId: "bad" }),
@@ -133,24 +155,24 @@ describe("GET …/exec", () => {
   });
 
   it.each(["status=done", "limit=0", "limit=101", "before=-1", "page=2"])("with ?%s is 400", async (query) => {
-    expect((await sendAsAdmin(`${aUser()}/exec?${query}`)).status).toBe(400);
+    expect((await sendAsAdmin(`${await aUser()}/exec?${query}`)).status).toBe(400);
   });
 });
 
 describe("POST …/exec-sync", () => {
   it("answers with the exec once it has ended", async () => {
-    const answer = await sendAsAdmin(`${aUser()}/exec-sync`, { body: { command: "echo hello" } });
+    const answer = await sendAsAdmin(`${await aUser()}/exec-sync`, { body: { command: "echo hello" } });
     expect([answer.status, jsonOf(answer)]).toMatchObject([200, { status: "succeeded", stdout: "hello\n" }]);
   });
 
   it("is refused like …/exec", async () => {
-    expect((await sendAsAdmin(`${aUser()}/exec-sync`, { body: {} })).status).toBe(400);
+    expect((await sendAsAdmin(`${await aUser()}/exec-sync`, { body: {} })).status).toBe(400);
   });
 });
 
 describe("DELETE …/exec/{execId}", () => {
   it("is 202 while it is being stopped, 200 once it has been, 409 where it ended otherwise", async () => {
-    const user = aUser();
+    const user = await aUser();
     const execId = await begin(user, { command: "sleep" });
     const remove = async (id: string) => (await sendAsAdmin(`${user}/exec/${id}`, { method: "DELETE" })).status;
     expect(await remove(execId)).toBe(202);
@@ -166,7 +188,7 @@ describe("GET …/exec/{execId}/stream", () => {
   const stream = async (path: string, headers: Record<string, string> = {}) => await sendAsAdmin(path, { headers });
 
   it("tells all output and then the end; goes on behind the last id, and says nothing to who has seen the end", async () => {
-    const user = aUser();
+    const user = await aUser();
     const execId = await begin(user, { command: "echo hello" });
     const path = `${user}/exec/${execId}/stream`;
     const whole = await stream(path);
@@ -194,6 +216,6 @@ const ROUTES: readonly [string, Sent][] = [
   ["/exec/e1", { method: "DELETE" }],
 ];
 it.each(ROUTES)("%s needs the admin secret", async (path, sent) => {
-  expect((await send(`${aUser()}${path}`, sent)).status).toBe(401);
+  expect((await send(`${await aUser()}${path}`, sent)).status).toBe(401);
   expect(agent.calls).toEqual([]);
 });

@@ -31,7 +31,7 @@ beforeAll(async () => {
   const secrets = ["ADMIN_SECRET", "SESSION_KEYS"];
   const version = { id: "1", tag: "", timestamp: new Date().toISOString() };
   const worker = planeWorker(file, { vars: { CLIENT_IP_SOURCE: "peer" }, secrets, version });
-  const alone = { ...worker, bindings: worker.bindings.filter(({ kind }) => kind !== "service") };
+  const alone = { ...worker, bindings: worker.bindings.filter(({ kind }) => kind !== "service" && kind !== "bucket") };
   mkdirSync(path.join(folder, "objects"));
   await bundleWorkers([alone], folder);
   const config = workerdConfig({ plane: alone, backends: [], ports: [port], objects: path.join(folder, "objects") });
