@@ -8,12 +8,13 @@ import { wholeCharacters } from "../../src/policies/exec/whole-characters.ts";
 
 /**
  * `$1` is the folder, the rest the command; no text of a user's becomes part of the script. The platform signals this shell alone, which
- * passes SIGTERM on to its whole group and kills what is left of it 5 s later.
+ * passes SIGTERM on to its whole group and kills what is left of it 5 s later. A signal ends a wait, so it waits once more.
  */
-const SCRIPT = `cd -- "$1" || exit 126; shift
-trap 'trap : TERM; kill -TERM 0; { sleep 5; kill -KILL 0; } >/dev/null 2>&1 &' TERM
+const SCRIPT = `unset signalbox_stopped; cd -- "$1" || exit 126; shift
+trap 'signalbox_stopped=1; trap "" TERM; kill -TERM 0; { sleep 5; kill -KILL 0; } >/dev/null 2>&1 &' TERM
 (trap - TERM; exec "$@" </dev/null) & pid=$!
-while :; do wait "$pid"; code=$?; kill -0 "$pid" 2>/dev/null || break; done
+wait "$pid"; code=$?
+[ -z "$signalbox_stopped" ] || { wait "$pid"; last=$?; [ "$last" -eq 127 ] || code=$last; }
 exit "$code"`;
 const SIGTERM = 15;
 const SIGKILL = 9;

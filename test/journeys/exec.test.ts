@@ -78,11 +78,23 @@ describe("a command", () => {
     });
   });
 
-  it("that takes too long is ended with all it started, by force if need be", async () => {
-    const command = `trap '' TERM; echo $$ > pid; for i in $(seq 300); do sleep 0.1; done`;
-    const told = await runToEnd(plane, "slow", { command, timeout: 300 });
-    expect(told).toMatchObject({ status: "timed_out", exitCode: null });
-    expect(isAlive(Number(readFileSync(path.join(userFolder(plane, "slow"), "pid"), "utf8")))).toBe(false);
+  it("that takes longer than its timeout is ended", async () => {
+    const told = await runToEnd(plane, "slow", { command: "sleep 60", timeout: 300 });
+    expect(told).toMatchObject({ status: "timed_out", error: "it ran longer than its timeout" });
+  });
+
+  it("that does not heed SIGTERM is ended by force, with all it started", async () => {
+    const command = `trap '' TERM; echo $$ > pid; echo ready; for i in $(seq 300); do sleep 0.1; done`;
+    const { execId } = await post(plane, "deaf", { command });
+    const exec = `${userUrl(plane, "deaf")}/exec/${execId}`;
+    expect(await (await ask(plane, `${exec}/output?waitMs=10000`)).text()).toContain("ready");
+    await ask(plane, exec, { method: "DELETE" });
+    expect(await ended(plane, "deaf", execId)).toMatchObject({
+      status: "cancelled",
+      exitCode: null,
+      stdout: "ready\n",
+    });
+    expect(isAlive(Number(readFileSync(path.join(userFolder(plane, "deaf"), "pid"), "utf8")))).toBe(false);
   });
 
   it("that is cancelled gets SIGTERM and may say a last word", async () => {
