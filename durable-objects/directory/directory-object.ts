@@ -15,7 +15,6 @@ import type {
   UserConfigVersion,
 } from "../../src/contracts/user-config.ts";
 import type { PutUserCommand, User, UserChange, UserListing, UserPage } from "../../src/contracts/users.ts";
-import { hasExecutor } from "../../src/instances/executor-standing.ts";
 import { decideUser } from "../../src/policies/fleet/decide-user.ts";
 import { migrate } from "../migrate.ts";
 import { endExecs } from "./end-execs.ts";
@@ -105,9 +104,9 @@ export class Directory extends DurableObject<Env> {
     });
   }
 
-  /** Begins a job. Refuses `executor_unset`, `idempotency_mismatch`, `unknown_user`, `too_many_at_once`. */
+  /** Begins a job. Refuses `idempotency_mismatch`, `unknown_user`, `too_many_at_once`. */
   startRestart(command: StartRestart): Result<RestartStarted> {
-    return hasExecutor(this.env) ? this.#restarts.start(command, Date.now()) : refuse("executor_unset");
+    return this.#restarts.start(command, Date.now());
   }
 
   /** How far it has come. Refuses `unknown_job`. */

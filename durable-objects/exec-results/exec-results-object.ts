@@ -1,5 +1,5 @@
 // One per user: what was run for them, each exec at most once, and what came of it (C05–C08). It drives the executor itself.
-// Tables: exec_results, output_chunks, releases. RPC: submit; read, follow, list; cancel, cancelAll.
+// Tables: exec_results, output_chunks, releases. RPC: submit; read, follow, list, standing; cancel, cancelAll.
 // Alarm: does whatever is to be done until nothing is left, and deletes what has expired. A kill at any moment leaves an alarm that
 // goes off at the next start: nothing that was accepted depends on the call that brought it.
 
@@ -17,6 +17,7 @@ import {
   type SubmitExec,
 } from "../../src/contracts/exec.ts";
 import type { Executor } from "../../src/contracts/executor.ts";
+import type { ContainerStanding } from "../../src/contracts/executor-standing.ts";
 import { ok, type Result, refuse } from "../../src/contracts/refusals.ts";
 import { log } from "../../src/log.ts";
 import { type ExecRecord, newExec, summaryOf } from "../../src/policies/exec/exec-record.ts";
@@ -119,6 +120,13 @@ export class ExecResultStore extends DurableObject<Env> {
     this.#tables.requestCancel(execId);
     await this.#drive();
     return ok(summaryOf(exec));
+  }
+
+  /** Whether the user's own container is there, and how many commands are begun. */
+  standing(): ContainerStanding {
+    const { container } = this.ctx;
+    const running = this.#tables.listActive().filter(({ status }) => status === "running").length;
+    return { container: container === undefined ? "none" : container.running ? "up" : "down", running };
   }
 
   /** Has all of them stopped that were accepted until then; answers how many of those have yet to end. May be repeated. */

@@ -2,7 +2,8 @@
 
 /**
  * `active`: commands of the user's run. `idle`: none does, and the executor answers. `starting`: it is being restarted.
- * `stopped`: this server has no executor. `error`: the executor does not answer, or refuses the key; what it runs can't be known.
+ * `stopped`: this server has no executor, or the user's container is not up; the next command starts it. `error`: the executor does not
+ * answer, or refuses the key; what it runs can't be known.
  */
 export type ExecutorState = "active" | "idle" | "starting" | "stopped" | "error";
 

@@ -22,7 +22,7 @@ const JobId = v.pipe(v.string(), v.uuid());
 
 const jobUrl = (jobId: string): string => `/api/super/jobs/${jobId}`;
 
-/** POST /api/super/users/{id}/restart-async: 202 {jobId, userId, checkStatusUrl, pollUrl}; 404 unknown_user, 503 executor_unset. */
+/** POST /api/super/users/{id}/restart-async: 202 {jobId, userId, checkStatusUrl, pollUrl}; 404 unknown_user. */
 export const restartUser = async (request: IRequestStrict, env: Env): Promise<Response> => {
   const id = readUserId(request.params.id);
   if (!id.ok) return reply(request, id);

@@ -113,6 +113,20 @@ it("one that is cancelled gets SIGTERM and may say a last word", async () => {
   expect(await ended(plane, "ann", execId)).toMatchObject({ status: "cancelled", exitCode: 5, stdout: "ready\nbye\n" });
 });
 
+it("a user's container is stopped until it is needed, active while a command runs and idle after a restart has ended it", async () => {
+  const [cid, state] = [
+    userUrl(plane, "cid"),
+    async () => (await (await ask(plane, `${userUrl(plane, "cid")}/state`)).json()) as object,
+  ];
+  await (await ask(plane, cid, { method: "PUT", body: JSON.stringify({ name: "cid" }) })).arrayBuffer();
+  expect(await state()).toMatchObject({ state: "stopped", runningExecs: 0 });
+  const { execId } = await post(plane, "cid", { command: "for i in $(seq 600); do sleep 0.05; done" });
+  await expect.poll(state, { timeout: 10_000 }).toMatchObject({ state: "active", runningExecs: 1 });
+  await (await ask(plane, `${cid}/restart-async`, { method: "POST" })).arrayBuffer();
+  expect(await ended(plane, "cid", execId)).toMatchObject({ status: "cancelled" });
+  await expect.poll(state, { timeout: 10_000 }).toMatchObject({ state: "idle", restartedAt: expect.any(Number) });
+});
+
 it("through kill -9 of the plane what ran is lost and run no second time, and the next command runs", async () => {
   const { execId } = await post(plane, "bob", {
     command: "echo ran >> runs; echo $$ > shell; for i in $(seq 600); do sleep 0.05; done",

@@ -89,7 +89,8 @@ describe("npm start", () => {
       await delay(20);
     }
     const pids = recordedPids(stateDir);
-    expect(pids.map(isAlive)).toEqual([true, true]);
+    // The starter, the agent and workerd.
+    expect(pids.map(isAlive)).toEqual([true, true, true]);
     npm.kill("SIGTERM");
     await once(npm, "exit");
     expect(pids.filter(isAlive)).toEqual([]);

@@ -244,12 +244,11 @@ describe("while the executor", () => {
     ]);
   });
 
-  it("is not set, no job begins", async () => {
+  it("is not there at all, each user fails at once with just that", async () => {
     const rig = await withUsers(1);
-    const started = await runInDurableObject(rig.stub, (_, state) =>
-      new Directory(state, { ...env, EXEC_AGENT_URL: "" }).startRestart({ jobId: crypto.randomUUID(), delayMs: 0 }),
-    );
-    expect(started).toMatchObject({ ok: false, code: "executor_unset" });
+    const jobId = await rig.begin();
+    await runInDurableObject(rig.stub, (_, state) => new Directory(state, { ...env, EXEC_AGENT_URL: "" }).alarm());
+    expect((await rig.describe(jobId)).users).toMatchObject([{ status: "failed", error: "no executor is set" }]);
   });
 });
 

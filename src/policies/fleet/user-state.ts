@@ -8,7 +8,7 @@ export type StateFacts = { readonly standing: ExecutorStanding; readonly restart
 
 /** A restart goes before everything else: what runs then is about to end. */
 export function userState({ id, restartedAt }: User, { standing, restarting }: StateFacts): UserState {
-  const runningExecs = standing.kind === "answers" ? (standing.running.get(id) ?? 0) : null;
+  const runningExecs = runningFor(id, standing);
   const told = (state: ExecutorState): UserState => ({ userId: id, state, runningExecs, restartedAt });
   if (restarting.has(id)) return told("starting");
   switch (standing.kind) {
@@ -17,9 +17,19 @@ export function userState({ id, restartedAt }: User, { standing, restarting }: S
     case "silent":
     case "refused":
       return { ...told("error"), cause: standing.cause };
+    case "containers":
+      if (runningExecs === null) return { ...told("error"), cause: "the user's object did not answer" };
+      if (standing.of.get(id)?.container !== "up") return told("stopped");
+      return told(runningExecs === 0 ? "idle" : "active");
     case "answers":
       return told(runningExecs === 0 ? "idle" : "active");
   }
+}
+
+/** Null where it can't be known. */
+function runningFor(id: string, standing: ExecutorStanding): number | null {
+  if (standing.kind === "answers") return standing.running.get(id) ?? 0;
+  return standing.kind === "containers" ? (standing.of.get(id)?.running ?? null) : null;
 }
 
 /** In the users' order. */

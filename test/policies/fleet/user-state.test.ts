@@ -33,6 +33,16 @@ describe("a user's executor", () => {
     expect(stateOf(id, standing)).toEqual({ userId: id, state, restartedAt: 5, ...known });
   });
 
+  it.each([
+    ["idle", { container: "up", running: 0 }, 0],
+    ["active", { container: "up", running: 3 }, 3],
+    ["stopped", { container: "down", running: 0 }, 0],
+    ["error", undefined, null],
+  ] as const)("in a container is %s where its object says %j", (state, said, runningExecs) => {
+    const of = new Map(said === undefined ? [] : [["own", said]]);
+    expect(stateOf("own", { kind: "containers", of })).toMatchObject({ state, runningExecs });
+  });
+
   it("that is being restarted is starting, whatever it runs and whether it answers; nobody else's is", () => {
     const restarting = new Set(["busy"]);
     expect(stateOf("busy", answers, restarting)).toMatchObject({ state: "starting", runningExecs: 2 });

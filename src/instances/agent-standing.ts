@@ -1,5 +1,5 @@
-// Whether the executor of this deployment answers and takes our key, and for whom it runs commands now. For isolates and objects that
-// want to know that without having anything run; commands are the ExecResultStore object's business.
+// Whether this deployment's agent answers and takes our key, and for whom it runs commands now. For isolates and objects that want to
+// know that without having anything run; commands are the ExecResultStore object's business.
 
 import * as v from "valibot";
 import { findText } from "../contracts/bindings.ts";
@@ -8,14 +8,16 @@ import { withDeadline } from "../deadline.ts";
 
 const ANSWER_MS_MAX = 5_000;
 const CAUSE_CHARACTERS_MAX = 300;
+type AgentStanding = Extract<ExecutorStanding, { readonly kind: "answers" | "silent" | "refused" }>;
+
 /** What an agent says to GET /users. */
 const Answer = v.object({ running: v.record(v.string(), v.number()) });
 
-export const hasExecutor = (env: object): boolean => (findText(env, "EXEC_AGENT_URL") ?? "") !== "";
+/** Where none is named, each user may have a container instead. */
+export const hasAgent = (env: object): boolean => (findText(env, "EXEC_AGENT_URL") ?? "") !== "";
 
 /** Never rejects; 5 s at most. */
-export async function readExecutorStanding(env: object): Promise<ExecutorStanding> {
-  if (!hasExecutor(env)) return { kind: "unset" };
+export async function readAgentStanding(env: object): Promise<AgentStanding> {
   // A signal of its own timer would keep an object awake until that goes off.
   const controller = new AbortController();
   try {
@@ -27,7 +29,7 @@ export async function readExecutorStanding(env: object): Promise<ExecutorStandin
   }
 }
 
-async function ask(env: object, signal: AbortSignal): Promise<ExecutorStanding> {
+async function ask(env: object, signal: AbortSignal): Promise<AgentStanding> {
   const url = (findText(env, "EXEC_AGENT_URL") ?? "").replace(/\/+$/, "");
   const headers = { Authorization: `Bearer ${findText(env, "EXEC_AGENT_KEY") ?? ""}` };
   const response = await fetch(`${url}/users`, { redirect: "manual", headers, signal });
@@ -36,7 +38,7 @@ async function ask(env: object, signal: AbortSignal): Promise<ExecutorStanding> 
   return { kind: isRefused ? "refused" : "silent", cause: `the agent answers ${response.status}` };
 }
 
-function answered(body: unknown): ExecutorStanding {
+function answered(body: unknown): AgentStanding {
   const parsed = v.safeParse(Answer, body);
   return parsed.success
     ? { kind: "answers", running: new Map(Object.entries(parsed.output.running)) }
