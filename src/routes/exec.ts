@@ -103,7 +103,7 @@ type Accepted = ExecAcceptance & { readonly userId: string };
 
 async function submit(request: IRequestStrict, env: Env): Promise<Result<Accepted>> {
   const user = await knownUser(env, request.params.userId);
-  if (!user.ok) return user;
+  if (!user.ok) return refuse(user.code, user.detail, { problems: [{ path: "userId", message: "is not registered" }] });
   const userId = user.value.id;
   const key = request.headers.get("Idempotency-Key");
   const parsed = v.safeParse(v.nullable(IdempotencyKey), key);

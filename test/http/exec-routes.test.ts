@@ -109,7 +109,10 @@ describe("POST …/exec", () => {
 describe("a user who is not registered", () => {
   it.each(["/exec", "/exec-sync"])("gets nothing run by %s", async (path) => {
     const refused = await sendAsAdmin(`/api/super/users/nobody${path}`, { body: { command: "echo x" } });
-    expect([refused.status, jsonOf(refused).code]).toEqual([404, "unknown_user"]);
+    expect([refused.status, jsonOf(refused)]).toMatchObject([
+      404,
+      { code: "unknown_user", problems: [{ path: "userId" }] },
+    ]);
     expect(await get("/api/super/users/nobody/exec")).toEqual({ execs: [] });
   });
 
