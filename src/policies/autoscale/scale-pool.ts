@@ -115,10 +115,9 @@ export function describeScale(books: RegistryBooks, pool: string, nowMs: number)
 
 /** `always`: instances that are in whatever the load; `standby`: those that may be. */
 function capacityOf({ roster, members: { closings } }: RegistryBooks, settings: ScaleSettings) {
-  const standbyIds = new Set(settings.standby);
-  const present = (roster?.instances ?? []).filter(({ id }) => !closings.has(id));
-  const always = present.filter(({ id }) => !standbyIds.has(id)).length;
-  return { always, standby: settings.standby.filter((id) => present.some((one) => one.id === id)) };
+  const present = new Set((roster?.instances ?? []).map(({ id }) => id).filter((id) => !closings.has(id)));
+  const standby = settings.standby.filter((id) => present.has(id));
+  return { always: present.size - standby.length, standby };
 }
 
 function inFlightIn({ fleet }: RegistryBooks): number {
