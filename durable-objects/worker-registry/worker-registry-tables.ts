@@ -1,5 +1,6 @@
 // All SQL of the WorkerRegistry object: one row each of roster, cursor and verdicts, the latest ejections. Called by the object only.
 
+import { STRATEGIES } from "../../src/contracts/balancing-config.ts";
 import type { HealthFact } from "../../src/contracts/health.ts";
 import type { Ejection, RosterInstance } from "../../src/contracts/registry.ts";
 import type { FreePositions } from "../../src/policies/balancing/free-positions.ts";
@@ -133,9 +134,9 @@ const toRoster = (row: RosterRow): StoredRoster => ({
   version: row.version,
   configVersion: row.config_version,
   deployedAt: row.deployed_at,
-  strategy: row.strategy === "least-connections" ? "least-connections" : "round-robin",
+  strategy: STRATEGIES.find((strategy) => strategy === row.strategy) ?? "round-robin",
   instances: JSON.parse(row.instances) as RosterInstance[],
-  ...(JSON.parse(row.settings) as Pick<StoredRoster, "breaker" | "autoscale">),
+  ...(JSON.parse(row.settings) as Pick<StoredRoster, "breaker" | "autoscale" | "slowStartMs">),
 });
 
 const toEjection = ({ instance_id, times, at, until }: EjectionRow): Ejection => ({

@@ -5,6 +5,7 @@ import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { STRATEGIES, type Strategy } from "../../src/contracts/balancing-config.ts";
 import type { ConfigDocument } from "../../src/contracts/config.ts";
 import { HOST } from "../start/ports.ts";
 import { type BenchPlane, callPlane, launchBenchPlane, type PlaneSecrets } from "./bench-plane.ts";
@@ -19,10 +20,14 @@ import { ask } from "./loopback-client.ts";
 import { quantileMs } from "./statistics.ts";
 import { waitUntilServing } from "./wait-until-serving.ts";
 
-const FAULTS = ["one slow", "killed", "black hole"] as const;
-const STRATEGIES = ["round-robin", "least-connections"] as const;
-type Fault = (typeof FAULTS)[number];
-type Case = { readonly fault: Fault; readonly strategy: (typeof STRATEGIES)[number]; readonly name: string };
+/** By which strategies: one that is slow shows how they differ, the others how soon an instance is passed over. */
+const FAULTS = {
+  "one slow": STRATEGIES,
+  killed: ["round-robin", "least-connections"],
+  "black hole": ["round-robin", "least-connections"],
+} as const satisfies Readonly<Record<string, readonly Strategy[]>>;
+type Fault = keyof typeof FAULTS;
+type Case = { readonly fault: Fault; readonly strategy: Strategy; readonly name: string };
 
 export type FaultRow = Case & {
   readonly requests: number;
@@ -47,8 +52,8 @@ const SLOW_TIMES = 10;
 const LOAD = { requestsPerSecond: 300, seconds: 8, leadSeconds: 1, connections: 64 } as const;
 const FAULT_AFTER_MS = 3_000;
 
-const CASES: readonly Case[] = FAULTS.flatMap((fault) =>
-  STRATEGIES.map((strategy) => ({ fault, strategy, name: `${fault.replace(" ", "-")}-${strategy}` })),
+const CASES: readonly Case[] = (Object.keys(FAULTS) as Fault[]).flatMap((fault) =>
+  FAULTS[fault].map((strategy) => ({ fault, strategy, name: `${fault.replace(" ", "-")}-${strategy}` })),
 );
 
 export async function measureFaults(plan: FaultPlan, outer: Ending): Promise<readonly FaultRow[]> {

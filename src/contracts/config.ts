@@ -4,6 +4,7 @@
 
 import * as v from "valibot";
 import { AutoscaleConfig } from "./autoscale.ts";
+import { balancingFields, rankFields } from "./balancing-config.ts";
 import { count, DAY_MS, durationMs } from "./bounded-count.ts";
 import { DefaultApp } from "./session.ts";
 import { JsonObject, strict } from "./strict-object.ts";
@@ -56,6 +57,7 @@ export const instanceFacts = {
   name: v.optional(text(128)),
   apiKeyEnv: v.optional(BindingName),
   restartUrl: v.optional(text(2048)),
+  ...rankFields,
 };
 
 /** One backend: a service binding (`binding`) or an HTTP origin (`url`); which of the two is checked when the document is compiled. */
@@ -69,8 +71,6 @@ export const InstanceConfig = strict({
   ...instanceFacts,
 });
 export type InstanceConfig = v.InferOutput<typeof InstanceConfig>;
-
-const STRATEGIES = ["round-robin", "least-connections", "weighted", "health-aware", "peak-ewma", "hash"] as const;
 
 export const RegistrationTtlMs = durationMs(1_000, 3_600_000);
 
@@ -108,7 +108,7 @@ export const PoolConfig = strict({
   discover: v.optional(BindingName),
   registration: v.optional(RegistrationConfig),
   exposed: v.optional(v.boolean()),
-  strategy: v.optional(v.picklist(STRATEGIES)),
+  ...balancingFields,
   health: v.optional(HealthConfig),
   retry: v.optional(RetryConfig),
   breaker: v.optional(BreakerConfig),

@@ -1,21 +1,30 @@
 // What isolates and a pool's WorkerRegistry say to each other. One call reports, renews and leases: batch in the call, not in the database.
 
 import type { ScaleSettings } from "./autoscale.ts";
+import type { Strategy } from "./balancing-config.ts";
 import type { BreakerNotice, BreakerSettings, BreakerStatus, TrialReport } from "./breaker.ts";
 import type { HealthFact } from "./health.ts";
 import type { InstanceState, Membership, Registration } from "./lifecycle.ts";
 
 /** What the registry must know of an instance to issue decisions on it. `target` is for people: no secret, no credentials. */
-export type RosterInstance = { readonly id: string; readonly target: string; readonly weight: number };
+export type RosterInstance = {
+  readonly id: string;
+  readonly target: string;
+  readonly weight: number;
+  /** It serves while those of a lower tier are not enough; absent: 0. */
+  readonly tier?: number;
+};
 
 /** Identity of a pool's instance list. Later (version, then deployedAt) wins; both come from outside, never from an isolate's clock. */
 export type RosterKey = { readonly configVersion: number; readonly deployedAt: number };
 export type Roster = RosterKey & {
-  readonly strategy: "round-robin" | "least-connections";
+  readonly strategy: Strategy;
   readonly instances: readonly RosterInstance[];
   /** Absent where the pool has none. */
   readonly breaker?: BreakerSettings;
   readonly autoscale?: ScaleSettings;
+  /** Absent where instances get their whole share at once. */
+  readonly slowStartMs?: number;
 };
 
 /** Most positions in one lease. */
@@ -37,7 +46,7 @@ export type RangeReport = PositionRange & { readonly used: number; readonly done
 
 /**
  * What became of requests on one instance: `answered` with anything but a 5xx, `failed` with one or by throwing, and how many of those
- * failed last, with no answer after them.
+ * failed last, with no answer after them. Where the strategy goes by it, `ms` is what `timed` of those answered took together.
  */
 export type Outcome = {
   readonly instanceId: string;
@@ -47,6 +56,9 @@ export type Outcome = {
   /** How long those that were answered took to their headers, ms in all. */
   readonly answeredMs?: number;
 };
+
+/** How an instance has done of late over the whole fleet: ms to an answer, 0 where none is known, and the share that failed. */
+export type FleetPace = readonly [instanceId: string, ms: number, failedShare: number];
 
 export type LeaseCall = {
   readonly isolateId: string;
@@ -95,6 +107,12 @@ export type LeaseReply =
       /** Holds from here on, before `range` and `pick`; absent where the isolate knows it. */
       readonly membership?: Membership;
       readonly renewAfterMs: number;
+      /** Only where the strategy goes by it. */
+      readonly paces?: readonly FleetPace[];
+      /** Those that probes find degraded; only where the strategy goes by it. */
+      readonly degraded?: readonly string[];
+      /** Who came in, or came back, and how long ago; left out where nobody has of late. */
+      readonly starting?: readonly (readonly [instanceId: string, agoMs: number])[];
       /** That serve this pool just now. */
       readonly isolates: number;
     }
@@ -129,6 +147,10 @@ export type RegistryStatus = {
   readonly isolates: readonly { readonly isolateId: string; readonly ageMs: number; readonly inFlight: number }[];
   readonly staleness: { readonly renewAfterMs: number; readonly oldestReportMs: number };
   readonly inFlight: { readonly [instanceId: string]: number };
+  /** Who came in or back of late, for slow start. */
+  readonly starting?: readonly (readonly [instanceId: string, agoMs: number])[];
+  /** What strategies go by that judge how instances do. */
+  readonly paces?: readonly FleetPace[];
   readonly uncounted: number;
   readonly instances: readonly RosterInstance[];
   /** Instances that are out for the whole fleet because requests failed on them, in the roster's order. */

@@ -2,6 +2,7 @@
 // Takes no lease and counts nothing; the pool's registry is asked who registered and who is out; a session cookie is looked up as it would be.
 
 import * as v from "valibot";
+import type { Strategy } from "../contracts/balancing-config.ts";
 import type { BreakerNotice } from "../contracts/breaker.ts";
 import { ok, type Refusal, refuse, statusOf, titleOf } from "../contracts/refusals.ts";
 import { readBody } from "../http/body.ts";
@@ -150,13 +151,33 @@ function describeLimits(trail: Trail, route: CompiledRoute, headers: Headers) {
   }));
 }
 
+const LEASED = "the pool's registry, leased to this isolate";
+const BY_LOAD = "this isolate, by its own requests and what the pool's registry tells of the fleet";
+const DECIDED_BY: Readonly<Record<Strategy, string>> = {
+  "round-robin": LEASED,
+  weighted: LEASED,
+  "least-connections": LEASED,
+  "health-aware": BY_LOAD,
+  "peak-ewma": BY_LOAD,
+  hash: "the request's key, by this isolate",
+};
+
 const describePool = ({ pool }: CompiledRoute, { instances, states }: PoolMembers) => ({
   name: pool.name,
   strategy: pool.strategy,
-  decidedBy: instances.length === 1 ? "its only instance" : "the pool's registry, leased to this isolate",
-  instances: instances.map(({ id, weight, target }) => {
+  decidedBy: instances.length === 1 ? "its only instance" : DECIDED_BY[pool.strategy],
+  ...(pool.hashKey !== undefined && { hash: pool.hashKey }),
+  slowStartMs: pool.slowStartMs,
+  instances: instances.map(({ id, weight, target, priority, backup }) => {
     const state = states.get(id);
-    return { id, weight, ...target, ...(state !== undefined && { state }) };
+    return {
+      id,
+      weight,
+      ...target,
+      ...(priority !== undefined && { priority }),
+      ...(backup !== undefined && { backup }),
+      ...(state !== undefined && { state }),
+    };
   }),
 });
 

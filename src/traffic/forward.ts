@@ -8,6 +8,7 @@ import type { Trial } from "../isolate/pools/pool-breaker.ts";
 import type { PoolLeases } from "../isolate/pools/pool-leases.ts";
 import type { Selection } from "../isolate/pools/selection.ts";
 import { log } from "../log.ts";
+import { type HashKey, hashKeyOf } from "../policies/balancing/hash-key.ts";
 import { tryWaitMs } from "../policies/forwarding/resend.ts";
 import type { CompiledPool, CompiledRoute } from "../policies/routing/compiled-config.ts";
 import { circuit } from "./circuit.ts";
@@ -16,6 +17,7 @@ import { HedgedSend, ruleOf } from "./hedge.ts";
 import { Hold } from "./hold.ts";
 import { BodyOverrun, BrokenBody, type Parcel, packParcel } from "./parcel.ts";
 import { Tries } from "./retry.ts";
+import type { Incoming } from "./sanitise.ts";
 import type { Scope } from "./scope.ts";
 import { select } from "./select.ts";
 import { send, type Try } from "./send.ts";
@@ -37,6 +39,7 @@ type Sending = {
   readonly parcel: Parcel;
   readonly leases: PoolLeases;
   readonly tries: Tries;
+  readonly key: string | undefined;
 };
 
 export async function forward(scope: Scope, decision: Decision, trail: Trail): Promise<Forwarded | Refusal> {
@@ -48,7 +51,8 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
   // The client's upload is over, so from here on it is the instances that are waited for.
   const startedAtMs = Date.now();
   const tries = new Tries(route, leases, { isResendable: parcel.resendable, beganAtMs: startedAtMs });
-  const sending: Sending = { scope, trail, route, parcel, leases, tries };
+  const key = route.pool.hashKey && affinityOf(trail, incoming, route.pool.hashKey);
+  const sending: Sending = { scope, trail, route, parcel, leases, tries, key };
   /** What the client gets unless a later try does better. */
   let fallback: Forwarded | Refusal = noneToTry(route.pool);
   for (let beganAtMs = startedAtMs; ; beganAtMs = Date.now()) {
@@ -90,12 +94,21 @@ export async function forward(scope: Scope, decision: Decision, trail: Trail): P
   }
 }
 
+/** What the request has in common with others that are to go to the same instance. */
+const affinityOf = ({ identity }: Trail, { headers }: Incoming, by: HashKey): string | undefined =>
+  hashKeyOf(by, {
+    session: identity?.session?.name,
+    user: identity?.session?.data.userId,
+    header: (name) => (Object.hasOwn(headers, name) ? headers[name] : undefined),
+  });
+
 /** A trial is the request's only try: more would be sent to the pool than its circuit breaker lets through. */
-function selectNext({ scope, trail, route, parcel, leases, tries }: Sending, nowMs: number, trial: Trial | undefined) {
+function selectNext(sending: Sending, nowMs: number, trial: Trial | undefined) {
+  const { scope, trail, route, parcel, leases, tries, key } = sending;
   if (trial !== undefined) tries.makeLast();
   const lasting = parcel.upgrade && route.webSocket === "relay";
   const forTrial = tries.hasMore && !parcel.upgrade;
-  return select(scope, { leases, tried: tries.tried, nowMs, lasting, forTrial }, trail);
+  return select(scope, { leases, tried: tries.tried, nowMs, lasting, forTrial, key }, trail);
 }
 
 function begin({ scope, route, parcel, leases, tries }: Sending, selection: Selection, sentAtMs: number): Try {

@@ -14,12 +14,14 @@ export type Choice = {
   readonly lasting: boolean;
   /** Whether it would go on to another instance if this one kept silent. */
   readonly forTrial: boolean;
+  /** What it has in common with requests that are to go where it goes. */
+  readonly key: string | undefined;
 };
 
 /** At once while a lease lasts. Undefined when every instance has been tried or the pool has none. */
 export function select(scope: Scope, choice: Choice, trail: Trail): Selected | Promise<Selected> {
-  const { leases, tried, nowMs, lasting, forTrial } = choice;
-  const selection = leases.select({ ctx: scope.ctx, nowMs, tried, lasting, forTrial });
+  const { leases, tried, nowMs, lasting, forTrial, key } = choice;
+  const selection = leases.select({ ctx: scope.ctx, nowMs, tried, lasting, forTrial, key });
   return selection instanceof Promise ? selection.then((late) => note(late, trail)) : note(selection, trail);
 }
 

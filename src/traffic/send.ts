@@ -94,9 +94,10 @@ const overdueAfterMs = ({ parcel, route }: Try): number | undefined =>
 function hear({ parcel, route, hold }: Try, { status }: Response): void {
   const nowMs = Date.now();
   // What an instance owed while it was silent is no pace to go by.
-  if (isTelling(parcel) && hold.selection.slot.silentAtMs === 0)
-    paceOf(route).hear(Math.max(0, nowMs - hold.sentAtMs), nowMs);
-  hold.answered({ status, nowMs });
+  const isPaced = isTelling(parcel) && hold.selection.slot.silentAtMs === 0;
+  const ms = isPaced ? Math.max(0, nowMs - hold.sentAtMs) : undefined;
+  if (ms !== undefined) paceOf(route).hear(ms, nowMs);
+  hold.answered({ status, nowMs, ms });
 }
 
 function deliver({ parcel, hold, scope: { env } }: Try, signal: AbortSignal | undefined): Promise<Response> {

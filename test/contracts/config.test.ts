@@ -88,6 +88,9 @@ describe("the schema", () => {
     [{ log: { sampleRate: 1.01 } }, ["log.sampleRate"]],
     [{ pools: { "a b": {} } }, ['pools["a b"]']],
     [{ pools: { p: { strategy: "random" } } }, ["pools.p.strategy"]],
+    [instance({ weight: -1 }), ["pools.p.instances[0].weight"]],
+    [instance({ priority: -1, backup: 1 }), ["priority", "backup"].map((key) => `pools.p.instances[0].${key}`)],
+    [{ pools: { p: { hash: { key: "cookie" }, slowStartMs: 300_001 } } }, ["pools.p.hash.key", "pools.p.slowStartMs"]],
     [
       instance({ weight: 1.5, colour: 1, size: 2 }),
       ["weight", "colour", "size"].map((key) => `pools.p.instances[0].${key}`),

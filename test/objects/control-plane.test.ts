@@ -94,10 +94,10 @@ describe("replace", () => {
   });
 
   it("tells what is accepted but doesn't do all it says", async () => {
-    const document = { pools: { p: { ...A.pools.a, strategy: "hash" } } };
+    const document = { pools: { p: { ...A.pools.a, hash: { key: "user" } } } };
     expect(await replace(controlPlane(), document)).toMatchObject({
       ok: true,
-      value: { warnings: [{ path: "pools.p.strategy" }] },
+      value: { warnings: [{ path: "pools.p.hash" }] },
     });
   });
 

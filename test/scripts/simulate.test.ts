@@ -1,16 +1,17 @@
 // The simulation of limits in small: the plane's policies admit nothing beyond a limit, and whoever breaks them is caught.
 
 import { describe, expect, it } from "vitest";
-import { EventQueue } from "../../scripts/simulate/limits/event-queue.ts";
+import { EventQueue } from "../../scripts/simulate/event-queue.ts";
 import { emptyTally, JudgedKey } from "../../scripts/simulate/limits/judged-key.ts";
-import { seededRandom } from "../../scripts/simulate/limits/random.ts";
 import { RollingSum } from "../../scripts/simulate/limits/rolling-sum.ts";
 import { runScenario, type ScenarioResult } from "../../scripts/simulate/limits/run-scenario.ts";
 import type { Scenario } from "../../scripts/simulate/limits/scenarios.ts";
 import { simulateLimits } from "../../scripts/simulate/limits/simulate-limits.ts";
-import { readSimulateOptions, SimulateProblem } from "../../scripts/simulate/limits/simulate-options.ts";
+import { readSimulateOptions } from "../../scripts/simulate/limits/simulate-options.ts";
 import { judge } from "../../scripts/simulate/limits/simulate-report.ts";
 import { type Serve, SOUND_SHARD } from "../../scripts/simulate/limits/simulated-shard.ts";
+import { seededRandom } from "../../scripts/simulate/random.ts";
+import { SimulateProblem } from "../../scripts/simulate/simulate-problem.ts";
 import { serveAsk } from "../../src/policies/limits/limit-book.ts";
 
 const HOT: Scenario = {

@@ -1,8 +1,8 @@
 // The way between isolates and their shard: messages get lost, are repeated and come late. Resends a call like src/objects.ts.
 
 import type { LimiterCall, LimiterReply } from "../../../src/contracts/limits.ts";
-import type { EventQueue } from "./event-queue.ts";
-import { exponential, type Random } from "./random.ts";
+import type { EventQueue } from "../event-queue.ts";
+import { exponential, type Random } from "../random.ts";
 import type { SimulatedShard } from "./simulated-shard.ts";
 
 const LOST = 0.02;

@@ -1,9 +1,9 @@
 // Plays one scenario in virtual time: requests arrive at random, isolates die and are replaced, and every admission is judged.
 
-import { EventQueue } from "./event-queue.ts";
+import { EventQueue } from "../event-queue.ts";
+import { exponential, type Random, seededRandom, zipf } from "../random.ts";
 import { emptyTally, JudgedKey, type Tally } from "./judged-key.ts";
 import { LossyWire } from "./lossy-wire.ts";
-import { exponential, type Random, seededRandom, zipf } from "./random.ts";
 import type { Scenario } from "./scenarios.ts";
 import { SimulatedIsolate } from "./simulated-isolate.ts";
 import { type ShardWorks, SimulatedShard, SOUND_SHARD } from "./simulated-shard.ts";

@@ -1,8 +1,9 @@
 // `npm run simulate -- limits`: every scenario in turn, a row as each ends, and at the end what was met. Judges without failing.
 
+import { SimulateProblem } from "../simulate-problem.ts";
 import { runScenario, type ScenarioResult } from "./run-scenario.ts";
 import { SCENARIOS, type Scenario } from "./scenarios.ts";
-import { type SimulateOptions, SimulateProblem } from "./simulate-options.ts";
+import type { SimulateOptions } from "./simulate-options.ts";
 import { HEADINGS, rowOf, verdictLines } from "./simulate-report.ts";
 
 /** Prints as it goes, and returns what it printed from. */

@@ -1,6 +1,7 @@
 // The command line of the simulations, read into one plain value. Pure: touches nothing.
 
 import { parseArgs } from "node:util";
+import { SimulateProblem } from "../simulate-problem.ts";
 
 export type SimulateOptions = {
   /** In all scenarios together. */
@@ -9,9 +10,6 @@ export type SimulateOptions = {
   /** Scenarios whose names contain this text. */
   readonly only: string;
 };
-
-/** The command line asks for something that is not there. */
-export class SimulateProblem extends Error {}
 
 const USAGE = "usage: npm run simulate -- limits [--requests N] [--seed N] [--only TEXT]";
 const FLAGS = {

@@ -6,7 +6,7 @@ import { LatestTime } from "../../../src/isolate/latest-time.ts";
 import type { TokenHold } from "../../../src/policies/limits/allowance.ts";
 import { type Departure, LimiterDesk } from "../../../src/policies/limits/limiter-desk.ts";
 import type { RateAccount, TokenOutcome } from "../../../src/policies/limits/rate-account.ts";
-import type { EventQueue } from "./event-queue.ts";
+import type { EventQueue } from "../event-queue.ts";
 import type { Arrival, JudgedKey } from "./judged-key.ts";
 import type { LossyWire } from "./lossy-wire.ts";
 import type { SkewedClock } from "./skewed-clock.ts";

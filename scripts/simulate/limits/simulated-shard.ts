@@ -5,8 +5,8 @@ import type { LimiterCall, LimiterReply } from "../../../src/contracts/limits.ts
 import { CallMeter } from "../../../src/policies/limits/call-meter.ts";
 import { CallOrder } from "../../../src/policies/limits/call-order.ts";
 import { type LimitState, serveAsk } from "../../../src/policies/limits/limit-book.ts";
-import type { EventQueue } from "./event-queue.ts";
-import { between, exponential, type Random } from "./random.ts";
+import type { EventQueue } from "../event-queue.ts";
+import { between, exponential, type Random } from "../random.ts";
 import { RollingSum } from "./rolling-sum.ts";
 import { EPOCH_MS, SKEW_MS_MAX } from "./skewed-clock.ts";
 

@@ -1,7 +1,7 @@
 // A machine's clock: off by up to two seconds, and set forward or back once in a while. Lasts as long as its isolate.
 
-import type { EventQueue } from "./event-queue.ts";
-import { between, exponential, type Random } from "./random.ts";
+import type { EventQueue } from "../event-queue.ts";
+import { between, exponential, type Random } from "../random.ts";
 
 /** Where virtual time begins on a clock that is right, epoch ms. */
 export const EPOCH_MS = 1_800_000_000_000;

@@ -7,6 +7,7 @@ import { rosterOf } from "../../policies/balancing/describe-instance.ts";
 import { asksFirstAfterMs } from "../../policies/balancing/lease-timing.ts";
 import { fadeRecent, isPrefetchDue, positionsWanted } from "../../policies/balancing/range-size.ts";
 import { isSameOrder } from "../../policies/balancing/roster-order.ts";
+import { traitsOf } from "../../policies/balancing/strategies.ts";
 import { asInstance, withRegistered } from "../../policies/lifecycle/read-registration.ts";
 import type { CompiledPool } from "../../policies/routing/compiled-config.ts";
 import { OutcomeReports } from "./outcome-reports.ts";
@@ -63,6 +64,7 @@ export class PoolAccount {
     if (pool === this.#pool || this.#superseded.has(pool)) return false;
     if (this.#pool !== undefined) this.#superseded.add(this.#pool);
     this.#pool = pool;
+    this.slots.follow(pool);
     this.#enrol(rosterOf(pool, configVersion, deployedAt));
     return true;
   }
@@ -91,7 +93,7 @@ export class PoolAccount {
   /** Of a pool's only instance nothing is leased but the word that it is in: that is renewed before a busy isolate must wait for it. */
   isPrefetchDue(nowMs: number, renewAfterMs: number): boolean {
     if (this.slots.all.length === 1) return nowMs - this.#snapshotAtMs >= asksFirstAfterMs(renewAfterMs) / 2;
-    return this.#roster.strategy === "round-robin" && isPrefetchDue(this.#earlierRequests(), this.ranges.held);
+    return traitsOf(this.#roster.strategy).inTurn && isPrefetchDue(this.#earlierRequests(), this.ranges.held);
   }
 
   /** Whether each choice is the registry's own: isolates see each other's late, which evens out by itself only where requests are short. */
@@ -101,7 +103,7 @@ export class PoolAccount {
 
   /** Whether the registry may decide for a request that waits. */
   get wantsPick(): boolean {
-    return this.#roster.strategy === "least-connections" && this.slots.all.length > 1;
+    return traitsOf(this.#roster.strategy).byRegistry && this.slots.all.length > 1;
   }
 
   compose(pick: boolean, nowMs: number): LeaseCall {
@@ -135,7 +137,7 @@ export class PoolAccount {
     this.slots.eject(reply.out, askedAtMs);
     // A pick is counted there at once, so it too must be reported gone when it is.
     this.#hasReportedLoad = call.inFlight.length > 0 || reply.pick !== undefined;
-    this.slots.hear(reply.others);
+    this.slots.hear(reply, askedAtMs);
     this.#snapshotAtMs = askedAtMs;
   }
 
@@ -164,7 +166,7 @@ export class PoolAccount {
   }
 
   #positionsWanted(skipped: number): number {
-    if (this.#roster.strategy !== "round-robin" || this.slots.all.length < 2) return 0;
+    if (!traitsOf(this.#roster.strategy).inTurn || this.slots.all.length < 2) return 0;
     const { waiting } = this;
     return positionsWanted({ recentRequests: this.#earlierRequests(), waiting, skipped, held: this.ranges.held });
   }

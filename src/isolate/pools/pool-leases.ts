@@ -1,15 +1,16 @@
 // Picks an instance for each request from what a pool's registry has leased to this isolate: at once while that lasts, else after one
 // call shared by all who wait, else by itself. Counts what is under way. Called by the data plane, which gets it from leased-pools.ts.
 
-import { type Barring, barringAt, scanAvailable } from "../../policies/balancing/instance-availability.ts";
+import { type Barring, scanAvailable } from "../../policies/balancing/instance-availability.ts";
 import { asksFirstAfterMs } from "../../policies/balancing/lease-timing.ts";
-import { isSnapshotUsable, pickBySnapshot } from "../../policies/balancing/pick-by-snapshot.ts";
+import { traitsOf } from "../../policies/balancing/strategies.ts";
 import { RetryBudget } from "../../policies/forwarding/retry-budget.ts";
 import type { CompiledInstance, CompiledPool } from "../../policies/routing/compiled-config.ts";
 import { LatestTime } from "../latest-time.ts";
 import type { Lifetime } from "../lifetime.ts";
 import { PoolAccount } from "./pool-account.ts";
 import { PoolBreaker } from "./pool-breaker.ts";
+import { PoolChoice } from "./pool-choice.ts";
 import { type Landing, type Lease, PoolLine } from "./pool-line.ts";
 import { PoolPatience } from "./pool-patience.ts";
 import { PoolReports } from "./pool-reports.ts";
@@ -36,12 +37,13 @@ export class PoolLeases {
   readonly #line: PoolLine;
   readonly #reports: PoolReports;
   readonly #time: LatestTime;
-  /** Where decisions without a position begin; isolates that start together begin apart. */
-  #turn = Math.floor(Math.random() * 1_000);
+  readonly #choice: PoolChoice;
 
   constructor({ lease, isolateId, onOutdated, clock }: PoolLeasesOptions) {
     const account = new PoolAccount(isolateId);
     this.#account = account;
+    const renewAfterMs = () => this.#line.renewAfterMs;
+    this.#choice = new PoolChoice({ account, random: Math.random, renewAfterMs });
     this.#time = new LatestTime(clock, (nowMs) => this.#forgetTimes(nowMs));
     this.patience = new PoolPatience({ slots: account.slots, clock, retries: this.retries });
     this.#line = new PoolLine({
@@ -81,7 +83,7 @@ export class PoolLeases {
   select(scope: SelectScope): Selection | Promise<Selection | undefined> | undefined {
     const nowMs = this.#time.see(scope.nowMs);
     const slots = this.#account.slots.all;
-    const barring = barringAt(slots, scope.tried, nowMs);
+    const barring = this.#choice.barring(scope.tried, nowMs);
     const isAgain = barring.tried.length > 0;
     const isOutOfDate = this.#isOutOfDate(nowMs);
     const isNobodyLeft = scanAvailable(slots, 0, barring) === -1;
@@ -92,24 +94,25 @@ export class PoolLeases {
     if (isOutOfDate) return this.#afterAsking(scope, nowMs);
     const trial = this.#onTrial(scope, barring);
     if (trial !== undefined) return trial;
-    const selection = this.#account.isForRegistry(scope.lasting) ? undefined : this.#fromLease(barring, nowMs);
+    const { key } = scope;
+    const selection = this.#account.isForRegistry(scope.lasting) ? undefined : this.#fromLease(barring, nowMs, key);
     if (selection !== undefined) {
       const isDue = this.#account.isPrefetchDue(nowMs, this.#line.renewAfterMs);
       if (isDue && this.#line.mayAsk(nowMs)) this.#line.ask(scope.ctx);
       return selection;
     }
     // Who has failed once has waited enough: any instance not tried yet will do.
-    if (isAgain) return this.#locally(barring, nowMs);
+    if (isAgain) return this.#choice.locally(barring, nowMs, key);
     if (!this.#line.isDown(nowMs)) return this.#afterAsking(scope, nowMs);
     if (this.#line.mayAsk(nowMs)) this.#line.ask(scope.ctx);
-    return this.#locally(barring, nowMs);
+    return this.#choice.locally(barring, nowMs, key);
   }
 
   /** Another instance for a request that those `tried` keep waiting, at once; undefined where none is available. */
   selectOther(tried: readonly CompiledInstance[], nowMs: number): Selection | undefined {
     const barring = { tried, outAfterMs: nowMs };
     if (scanAvailable(this.#account.slots.all, 0, barring) === -1) return undefined;
-    return this.#fromLease(barring, nowMs) ?? this.#locally(barring, nowMs);
+    return this.#fromLease(barring, nowMs) ?? this.#choice.locally(barring, nowMs);
   }
 
   begin({ slot }: Selection): void {
@@ -153,9 +156,9 @@ export class PoolLeases {
    * that can go on elsewhere. In turn, it gets its share anyway.
    */
   #onTrial({ forTrial }: SelectScope, barring: Barring): Selection | undefined {
-    if (forTrial !== true || barring.tried.length > 0 || this.#account.roster.strategy === "round-robin")
+    if (forTrial !== true || barring.tried.length > 0 || traitsOf(this.#account.roster.strategy).inTurn)
       return undefined;
-    return this.#chosen(this.patience.findTrial(barring), "local", 0);
+    return this.#choice.chosen(this.patience.findTrial(barring), "local", 0);
   }
 
   async #afterAsking(scope: SelectScope, sinceMs: number): Promise<Selection | undefined> {
@@ -172,18 +175,18 @@ export class PoolLeases {
         if (scanAvailable(account.slots.all, 0, barring) === -1) return undefined;
         const granted = this.#granted(landing, barring, nowMs);
         if (granted === undefined && account.isForRegistry(scope.lasting) && asks < ASKS_MAX - 1) continue;
-        const selection = granted ?? this.#fromLease(barring, nowMs);
+        const selection = granted ?? this.#fromLease(barring, nowMs, scope.key);
         if (selection !== undefined) return promise(selection);
       }
     } finally {
       account.waiting--;
     }
     const nowMs = this.#time.read();
-    return this.#locally(this.#barringNow(scope, nowMs), nowMs);
+    return this.#choice.locally(this.#barringNow(scope, nowMs), nowMs, scope.key);
   }
 
   #barringNow({ tried }: SelectScope, nowMs: number): Barring {
-    return barringAt(this.#account.slots.all, tried, nowMs);
+    return this.#choice.barring(tried, nowMs);
   }
 
   /** The object's pick, for whichever of those who waited comes first. It knows nothing of what this request has tried. */
@@ -194,36 +197,14 @@ export class PoolLeases {
     return { instance: slot.instance, slot, how: "object", ageMs: nowMs - this.#account.snapshotAtMs };
   }
 
-  #fromLease(barring: Barring, nowMs: number): Selection | undefined {
-    const { slots, ranges, roster, snapshotAtMs } = this.#account;
-    if (this.#isOutOfDate(nowMs)) return undefined;
-    if (slots.all.length === 1) return this.#chosen(scanAvailable(slots.all, 0, barring), "only", 0);
-    if (roster.strategy === "round-robin") {
-      const at = ranges.spend(slots.all, barring, nowMs);
-      return this.#chosen(at, "range", nowMs - ranges.askedAtMs);
-    }
-    const ageMs = nowMs - snapshotAtMs;
-    if (!isSnapshotUsable(ageMs, this.#line.renewAfterMs)) return undefined;
-    return this.#chosen(pickBySnapshot(slots.all, { barring, ageMs, start: this.#turn++ }), "snapshot", ageMs);
+  #fromLease(barring: Barring, nowMs: number, key?: string): Selection | undefined {
+    return this.#isOutOfDate(nowMs) ? undefined : this.#choice.fromLease(barring, nowMs, key);
   }
 
   /** Whoever was idle may not have heard who is in by now, and asks first; while the registry is down, there is nobody to ask. */
   #isOutOfDate(nowMs: number): boolean {
     const ageMs = nowMs - this.#account.snapshotAtMs;
     return ageMs >= asksFirstAfterMs(this.#line.renewAfterMs) && !this.#line.isDown(nowMs);
-  }
-
-  /** Without the registry: in turn, or by this isolate's own requests and whatever the last snapshot is still worth. */
-  #locally(barring: Barring, nowMs: number): Selection | undefined {
-    const { slots, roster, snapshotAtMs } = this.#account;
-    const start = this.#turn++;
-    if (roster.strategy === "round-robin") return this.#chosen(scanAvailable(slots.all, start, barring), "local", 0);
-    return this.#chosen(pickBySnapshot(slots.all, { barring, ageMs: nowMs - snapshotAtMs, start }), "local", 0);
-  }
-
-  #chosen(at: number, how: Selection["how"], ageMs: number): Selection | undefined {
-    const slot = this.#account.slots.all[at];
-    return slot && { instance: slot.instance, slot, how, ageMs };
   }
 
   #forgetTimes(nowMs: number): void {

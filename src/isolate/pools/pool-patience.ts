@@ -1,6 +1,7 @@
 // What tries tell of a pool's instances, and how long they are waited for: which are passed over after failures, and which have fallen
 // silent, so that whoever waits for them goes on elsewhere. Decides by policies only. PoolLeases owns it; tries report through a Hold.
 
+import type { Gauge } from "../../policies/balancing/gauge.ts";
 import { afterFailure, type Barring, isBarred, whileTried } from "../../policies/balancing/instance-availability.ts";
 import type { RetryBudget } from "../../policies/forwarding/retry-budget.ts";
 import { fateOf, judgeSilence, type Silence, wantsTrial } from "../../policies/health/silence.ts";
@@ -9,7 +10,8 @@ import type { PoolSlot, PoolSlots, SlowTry } from "./pool-slots.ts";
 /** One try on one instance. Epoch ms. */
 type Sent = { readonly sentAtMs: number; readonly slow: SlowTry | undefined };
 
-export type Answer = { readonly status: number; readonly nowMs: number };
+/** `ms`: what the answer took; absent where that says nothing of the instance. */
+export type Answer = { readonly status: number; readonly nowMs: number; readonly ms?: number | undefined };
 
 type PatienceOptions = {
   readonly slots: PoolSlots;
@@ -49,7 +51,7 @@ export class PoolPatience {
   }
 
   /** A 5xx is an answer: it goes to the client, and counts against the instance's health. `nowMs`: when it came. */
-  answered(slot: PoolSlot, { sentAtMs, slow }: Sent, { status, nowMs }: Answer): void {
+  answered(slot: PoolSlot, { sentAtMs, slow }: Sent, { status, nowMs, ms }: Answer): void {
     slot.heardAtMs = nowMs;
     slot.unheard = 0;
     if (sentAtMs > slot.provenAtMs) slot.provenAtMs = sentAtMs;
@@ -57,6 +59,7 @@ export class PoolPatience {
     slot.outUntilMs = 0;
     slot.silentAtMs = 0;
     slot.doubtful = false;
+    if (slot.gauge !== undefined) slot.slowness = gaugeAnswer(slot, slot.gauge, { status, nowMs, ms });
     if (status < 500) slot.outcomes.answer(Math.max(0, nowMs - sentAtMs));
     else if (slow?.isTold !== true) slot.outcomes.fail();
   }
@@ -64,7 +67,9 @@ export class PoolPatience {
   /** The instance is passed over from now on, for as long as afterFailure (instance-availability.ts) says. */
   failed(slot: PoolSlot, slow: SlowTry | undefined): void {
     if (slow?.isTold !== true) slot.outcomes.fail();
-    this.#passOver(slot, this.#options.clock());
+    const nowMs = this.#options.clock();
+    if (slot.gauge !== undefined) slot.slowness = slot.gauge.fail(nowMs);
+    this.#passOver(slot, nowMs);
   }
 
   /** A request begins on an instance that was found silent. */
@@ -134,6 +139,12 @@ export class PoolPatience {
   #passOver(slot: PoolSlot, nowMs: number): void {
     Object.assign(slot, afterFailure(slot, nowMs));
   }
+}
+
+/** What the answer tells of how long the next one takes. */
+function gaugeAnswer({ slowness }: PoolSlot, gauge: Gauge, { status, nowMs, ms }: Answer): number {
+  if (status >= 500) return gauge.fail(nowMs);
+  return ms === undefined ? slowness : gauge.hear(ms, nowMs);
 }
 
 /** Once: whatever comes of the try later counts no more. */

@@ -2,8 +2,8 @@
 // PoolAccount owns them, PoolLeases spends from them.
 
 import type { PositionRange, RangeReport } from "../../contracts/registry.ts";
-import type { Availability, Barring } from "../../policies/balancing/instance-availability.ts";
-import { spendPosition } from "../../policies/balancing/spend-position.ts";
+import type { Barring } from "../../policies/balancing/instance-availability.ts";
+import { spendPosition, type Turns } from "../../policies/balancing/spend-position.ts";
 
 type HeldRange = PositionRange & {
   readonly askedAtMs: number;
@@ -26,10 +26,10 @@ export class PoolRanges {
   #current: HeldRange | undefined;
 
   /** Index of the instance the next position falls on, positions of barred ones being spent on the way; -1 when nothing fits. */
-  spend(instances: readonly Availability[], barring: Barring, nowMs: number): number {
+  spend(turns: Turns, barring: Barring, nowMs: number): number {
     for (let range = this.#current; range !== undefined; range = this.#closeCurrent()) {
       if (nowMs >= range.expiresAtMs) continue;
-      const at = spendPosition(range, instances, barring);
+      const at = spendPosition(range, turns, barring);
       if (at !== -1 || range.used < range.count) return at;
     }
     return -1;

@@ -2,13 +2,22 @@
 // Slots outlive a change of the roster while their instance leads to the same place, and a request ends on the slot it began on.
 // PoolAccount keeps them, PoolLeases chooses among them and counts on them.
 
+import type { Strategy } from "../../contracts/balancing-config.ts";
 import type { Membership } from "../../contracts/lifecycle.ts";
-import type { Outcome } from "../../contracts/registry.ts";
+import type { FleetPace, Outcome } from "../../contracts/registry.ts";
 import { describeTarget } from "../../policies/balancing/describe-instance.ts";
-import { hotThreshold, type SnapshotLoad } from "../../policies/balancing/pick-by-snapshot.ts";
+import { type Gauge, openGauge } from "../../policies/balancing/gauge.ts";
+import { PoolPace } from "../../policies/balancing/instance-pace.ts";
+import { hashOf } from "../../policies/balancing/pick-by-hash.ts";
+import { othersShare, type SnapshotLoad } from "../../policies/balancing/pick-by-snapshot.ts";
+import { tierOf } from "../../policies/balancing/serving-tier.ts";
+import { relativeShares, slowStartShare } from "../../policies/balancing/slow-start.ts";
+import type { InTurn } from "../../policies/balancing/spend-position.ts";
+import { turnSchedule } from "../../policies/balancing/turn-schedule.ts";
 import { OutcomeCount } from "../../policies/health/outcomes.ts";
 import type { Doubt, Listening, Waiting } from "../../policies/health/silence.ts";
-import type { CompiledInstance } from "../../policies/routing/compiled-config.ts";
+import type { CompiledInstance, CompiledPool } from "../../policies/routing/compiled-config.ts";
+import type { Leased } from "./pool-line.ts";
 
 /** A try that has waited for a while. */
 export type SlowTry = Waiting & {
@@ -22,9 +31,12 @@ export type SlowTry = Waiting & {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export type PoolSlot = Mutable<SnapshotLoad> &
+  Mutable<InTurn> &
   Mutable<Doubt> &
   Mutable<Omit<Listening, "waiting">> & {
     readonly outcomes: OutcomeCount;
+    /** Where the strategy times answers. */
+    gauge: Gauge | undefined;
     readonly waiting: Set<SlowTry>;
     /** Woken, once, when the instance is closed: its relayed WebSockets, with how soon they are to be gone, ms. */
     readonly sockets: Set<(withinMs: number) => void>;
@@ -48,6 +60,16 @@ export class PoolSlots {
   #open = 0;
   /** Of instances no longer in the pool, or no longer there, while requests on them are under way. */
   #retired: readonly PoolSlot[] = [];
+  #strategy: Strategy = "round-robin";
+  #pace = new PoolPace();
+  #slowStartMs = 0;
+  /** Whose each position is; undefined where instances take equal turns. */
+  schedule: Uint16Array | undefined;
+  /** Whether some instances serve only while others are not enough. */
+  hasTiers = false;
+  /** What one of the others' requests counts for, and how many isolates there are, at the last snapshot. */
+  share = 0;
+  isolates = 1;
 
   /** In the roster's order. */
   get all(): readonly PoolSlot[] {
@@ -59,16 +81,30 @@ export class PoolSlots {
     return this.#open;
   }
 
+  /** How instances are chosen from now on. */
+  follow({ strategy, slowStartMs }: Pick<CompiledPool, "strategy" | "slowStartMs">): void {
+    this.#slowStartMs = slowStartMs;
+    if (strategy === this.#strategy) return;
+    this.#strategy = strategy;
+    this.#pace = new PoolPace();
+    for (const slot of [...this.#slots, ...this.#retired])
+      Object.assign(slot, { gauge: openGauge(strategy, this.#pace), slowness: 1 });
+  }
+
   bind(instances: readonly CompiledInstance[]): void {
     const known = new Map([...this.#retired, ...this.#slots].map((slot) => [placeOf(slot.instance), slot]));
     this.#slots = instances.map((instance) => {
       const place = placeOf(instance);
-      const slot = known.get(place) ?? openSlot(instance);
+      const slot = known.get(place) ?? openSlot(instance, openGauge(this.#strategy, this.#pace));
       slot.instance = instance;
+      slot.tier = tierOf(instance);
+      slot.burden = 1 / (instance.weight * slot.ramp);
       known.delete(place);
       return slot;
     });
     this.#retired = [...known.values()].filter(({ inFlight }) => inFlight > 0);
+    this.schedule = this.#strategy === "weighted" ? turnSchedule(instances.map(({ weight }) => weight)) : undefined;
+    this.hasTiers = this.#slots.some(({ tier }) => tier !== this.#slots[0]?.tier);
   }
 
   find(instanceId: string): PoolSlot | undefined {
@@ -90,15 +126,43 @@ export class PoolSlots {
   }
 
   /** Takes in a snapshot; what a pick needs of it is worked out here, once. */
-  hear(others: readonly (readonly [instanceId: string, requests: number])[]): void {
-    const requestsOf = new Map(others);
+  hear(reply: Leased, nowMs: number): void {
+    const requestsOf = new Map(reply.others);
+    let [own, others] = [0, 0];
     for (const slot of this.#slots) {
       slot.others = requestsOf.get(slot.instance.id) ?? 0;
       // Whoever was promised an instance has begun by now or never will.
       slot.promised = 0;
+      slot.slowness = slot.gauge?.at(nowMs) ?? 1;
+      own += slot.inFlight;
+      others += slot.others;
     }
-    const hotAbove = hotThreshold(this.#slots.map(({ inFlight, others }) => inFlight + others));
-    for (const slot of this.#slots) slot.hot = slot.inFlight + slot.others > hotAbove;
+    this.share = othersShare(own, others);
+    this.isolates = reply.isolates;
+    if (reply.paces !== undefined) this.#learn(reply.paces, reply.degraded ?? [], nowMs);
+    this.#startSlowly(reply.starting ?? [], nowMs);
+  }
+
+  #learn(paces: readonly FleetPace[], degraded: readonly string[], nowMs: number): void {
+    const paceOf = new Map(paces.map(([id, ms, failedShare]) => [id, { ms, failedShare }]));
+    for (const slot of this.#slots) {
+      const { id } = slot.instance;
+      const word = { ms: 0, failedShare: 0, ...paceOf.get(id), degraded: degraded.includes(id) };
+      slot.slowness = slot.gauge?.learn(word, nowMs) ?? 1;
+    }
+  }
+
+  /** Only those that requests go to count among the old ones. */
+  #startSlowly(starting: readonly (readonly [instanceId: string, agoMs: number])[], nowMs: number): void {
+    const agoMsOf = new Map(starting);
+    const isIn = ({ closed, ejectedUntilMs }: PoolSlot): boolean => !closed && ejectedUntilMs <= nowMs;
+    const shares = relativeShares(
+      this.#slots.map((slot) => (isIn(slot) ? slowStartShare(agoMsOf.get(slot.instance.id), this.#slowStartMs) : 0)),
+    );
+    for (const [at, slot] of this.#slots.entries()) {
+      slot.ramp = shares[at] || 1;
+      slot.burden = 1 / (slot.instance.weight * slot.ramp);
+    }
   }
 
   /** What became of requests since the registry last answered; instances without any are left out. */
@@ -168,12 +232,17 @@ export class PoolSlots {
 /** An instance that leads elsewhere begins anew, whatever befell the one that had its id. */
 const placeOf = ({ id, target }: CompiledInstance): string => `${id} ${describeTarget(target)}`;
 
-const openSlot = (instance: CompiledInstance): PoolSlot => ({
+const openSlot = (instance: CompiledInstance, gauge: Gauge | undefined): PoolSlot => ({
   instance,
+  gauge,
+  seed: hashOf(instance.id),
+  tier: tierOf(instance),
+  ramp: 1,
+  burden: 1 / instance.weight,
+  slowness: 1,
   inFlight: 0,
   promised: 0,
   others: 0,
-  hot: false,
   failures: 0,
   ejectedUntilMs: 0,
   closed: false,

@@ -6,7 +6,7 @@ import type { PoolSlot } from "./pool-slots.ts";
 
 /**
  * `nowMs`: the isolate's clock, epoch ms. `tried`: instances this request has failed on already. `lasting`: a relayed socket. `forTrial`:
- * it would go on elsewhere if its instance kept silent.
+ * it would go on elsewhere if its instance kept silent. `key`: what it has in common with requests that are to go where it goes.
  */
 export type SelectScope = {
   readonly ctx: Lifetime;
@@ -14,6 +14,7 @@ export type SelectScope = {
   readonly tried?: readonly CompiledInstance[];
   readonly lasting?: boolean;
   readonly forTrial?: boolean;
+  readonly key?: string | undefined;
 };
 
 /**

@@ -4,9 +4,12 @@ import type { LeaseCall, LeaseReply } from "../../contracts/registry.ts";
 import { meterLoad, openInstances } from "../autoscale/scale-pool.ts";
 import { grantTrial, hearBreaker, noticeOf } from "../breaker/breaker.ts";
 import { hearOutcomes } from "../health/ejections.ts";
-import { type OutOfPool, outOfPool } from "../health/out-of-pool.ts";
+import { type OutOfPool, unfitInstances, unlessPanic } from "../health/out-of-pool.ts";
+import { verdictsNow } from "../health/verdicts.ts";
 import { membershipFor } from "../lifecycle/member-book.ts";
+import { arrivalsNow, noteArrivals } from "./arrivals.ts";
 import { countPick, hearIsolate, orderOf, othersThan, rememberReply } from "./fleet-load.ts";
+import { hearPaces, pacesNow } from "./fleet-paces.ts";
 import { issueRange, usePosition } from "./issue-positions.ts";
 import { type LeaseTiming, leaseTiming } from "./lease-timing.ts";
 import { pickLeastConnections } from "./pick-least-connections.ts";
@@ -14,6 +17,8 @@ import { needsReservation, reserveBlock } from "./position-ledger.ts";
 import { adoptRoster, lapseOverdue, type RegistryBooks, type StoredRoster } from "./registry-books.ts";
 import { compareRosterKeys } from "./roster-order.ts";
 import { settleRange } from "./settle-range.ts";
+import { slowStartShare } from "./slow-start.ts";
+import { traitsOf } from "./strategies.ts";
 
 /** An isolate holds two ranges and settles a few; more is not one of ours. */
 const REPORTS_MAX = 16;
@@ -40,8 +45,10 @@ export function answerLeaseCall(books: RegistryBooks, call: LeaseCall, nowMs: nu
   if (isNew) hear(books, { call, roster, nowMs });
   const timing = leaseTiming(books.fleet.isolates.size);
   const open = openInstances(books);
-  const { out } = outOfPool(books, open, nowMs);
+  const unfit = unfitInstances(books, open, nowMs);
+  const { out } = unlessPanic(unfit, open);
   const visit = { call, roster, nowMs, timing, open, out };
+  noteArrivals(books.arrivals, without(open, unfit), nowMs);
   settle(books, visit);
   lapseOverdue(books, nowMs);
   return isNew ? grant(books, visit) : leased(books, visit);
@@ -61,10 +68,17 @@ function judgeRoster(
   return adoptRoster(books, roster, nowMs);
 }
 
+function without(instances: Visit["open"], unfit: Visit["out"]): Visit["open"] {
+  if (unfit.length === 0) return instances;
+  const ids = new Set(unfit.map(([id]) => id));
+  return instances.filter(({ id }) => !ids.has(id));
+}
+
 function hear(books: RegistryBooks, { call, roster, nowMs }: Pick<Visit, "call" | "roster" | "nowMs">): void {
   const { instances } = roster;
   const outcomes = hearIsolate(books.fleet, call, { instances, nowMs });
   hearOutcomes(books.ejections, outcomes, { instances, nowMs });
+  if (traitsOf(roster.strategy).shared) hearPaces(books.paces, outcomes, { instances, nowMs });
   hearBreaker(books.breaker, call, { settings: roster.breaker, outcomes, nowMs });
   meterLoad(books, outcomes, nowMs);
   books.uncounted += Math.max(0, call.uncounted);
@@ -106,11 +120,23 @@ function leased(books: RegistryBooks, visit: Visit) {
     kind: "leased",
     others: othersThan(books.fleet, call.isolateId),
     out,
+    ...(traitsOf(roster.strategy).shared && sharedFacts(books, visit)),
+    ...(roster.slowStartMs !== undefined &&
+      books.arrivals.since.size > 0 && { starting: arrivalsNow(books.arrivals, nowMs) }),
     ...(breaker && { breaker }),
     ...(membership && { membership }),
     renewAfterMs,
     isolates: books.fleet.isolates.size,
   } as const;
+}
+
+/** What strategies go by that judge how instances do. */
+function sharedFacts({ paces, verdicts }: RegistryBooks, { open, nowMs }: Visit) {
+  const facts = verdictsNow(verdicts, nowMs);
+  return {
+    paces: pacesNow(paces, open, nowMs),
+    degraded: open.flatMap(({ id }) => (facts.get(id)?.state === "degraded" ? [id] : [])),
+  };
 }
 
 const grantTrialTo = (books: RegistryBooks, { call, roster, nowMs }: Visit): boolean =>
@@ -132,12 +158,16 @@ function issue(books: RegistryBooks, { call, roster, nowMs, timing }: Visit) {
   });
 }
 
-function decide(books: RegistryBooks, { call, open: instances, out }: Visit): string | undefined {
+function decide(books: RegistryBooks, { call, roster, open: instances, out, nowMs }: Visit): string | undefined {
   reserve(books);
   const { isolateId, avoid } = call;
   const start = usePosition(books.ledger);
   const inFlight = books.fleet.totals;
-  const picked = pickLeastConnections({ instances, inFlight, out: out.map(([id]) => id), avoid, start });
+  const { slowStartMs = 0 } = roster;
+  const shares = new Map(
+    arrivalsNow(books.arrivals, nowMs).map(([id, agoMs]) => [id, slowStartShare(agoMs, slowStartMs)]),
+  );
+  const picked = pickLeastConnections({ instances, inFlight, out: out.map(([id]) => id), avoid, shares, start });
   if (picked !== undefined) countPick(books.fleet, isolateId, picked);
   return picked;
 }

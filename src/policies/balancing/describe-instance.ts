@@ -3,6 +3,7 @@
 import type { RegistryStatus, Roster } from "../../contracts/registry.ts";
 import { type InstanceStanding, standingsIn } from "../health/instance-standing.ts";
 import type { CompiledInstance, CompiledPool, Target } from "../routing/compiled-config.ts";
+import { tierOf } from "./serving-tier.ts";
 
 /** Rosters are stored whole in one row, a thousand instances too. */
 const TARGET_LENGTH_MAX = 256;
@@ -22,9 +23,11 @@ export const rosterOf = (pool: CompiledPool, configVersion: number, deployedAt: 
     id: instance.id,
     target: describeTarget(instance.target),
     weight: instance.weight,
+    ...(tierOf(instance) > 0 && { tier: tierOf(instance) }),
   })),
   ...(pool.breaker !== undefined && { breaker: pool.breaker }),
   ...(pool.autoscale !== undefined && { autoscale: pool.autoscale }),
+  ...(pool.slowStartMs > 0 && { slowStartMs: pool.slowStartMs }),
 });
 
 /** GET /admin/workers, one row (L69). Where the pool's registry did not answer, `registered` and null. */

@@ -6,6 +6,8 @@ import { describeBreaker } from "../breaker/describe-breaker.ts";
 import { outNow } from "../health/ejections.ts";
 import { outOfPool } from "../health/out-of-pool.ts";
 import { verdictsNow } from "../health/verdicts.ts";
+import { arrivalsNow } from "./arrivals.ts";
+import { pacesNow } from "./fleet-paces.ts";
 import { leaseTiming } from "./lease-timing.ts";
 import type { PositionLedger } from "./position-ledger.ts";
 import type { RegistryBooks } from "./registry-books.ts";
@@ -33,6 +35,8 @@ export function describeRegistry(pool: string, books: RegistryBooks, nowMs: numb
       oldestReportMs: Math.max(0, ...isolates.slice(0, 1).map(([, { lastSeenMs }]) => nowMs - lastSeenMs)),
     },
     inFlight: Object.fromEntries(fleet.totals),
+    ...(books.arrivals.since.size > 0 && { starting: arrivalsNow(books.arrivals, nowMs) }),
+    ...(books.paces.size > 0 && { paces: pacesNow(books.paces, roster?.instances ?? [], nowMs) }),
     uncounted,
     instances: roster?.instances ?? [],
     ...describeHealth(books, nowMs),

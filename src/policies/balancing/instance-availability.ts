@@ -1,6 +1,7 @@
 // Which instances an isolate passes over for now: those that just failed it or fell silent, and those this request has tried already.
 
 import type { CompiledInstance } from "../routing/compiled-config.ts";
+import { servingTier } from "./serving-tier.ts";
 
 const OUT_MS_MIN = 500;
 const OUT_MS_MAX = 30_000;
@@ -14,12 +15,21 @@ export type Availability = {
   readonly outUntilMs: number;
   /** Epoch ms until which the registry has put it out for all isolates. */
   readonly ejectedUntilMs: number;
+  /** It serves while the tiers below are not enough (serving-tier.ts). */
+  readonly tier: number;
   /** An operator has taken it out: nobody is sent to it, not even where all others are out. */
   readonly closed: boolean;
 };
 
-/** `outAfterMs`: instances out until after this time are passed over; Infinity passes over none. */
-export type Barring = { readonly tried: readonly CompiledInstance[]; readonly outAfterMs: number };
+/**
+ * `outAfterMs`: instances out until after this time are passed over; Infinity passes over none. `tierMax`: those of a later tier are passed
+ * over; absent: none.
+ */
+export type Barring = {
+  readonly tried: readonly CompiledInstance[];
+  readonly outAfterMs: number;
+  readonly tierMax?: number;
+};
 
 const NONE_TRIED: readonly CompiledInstance[] = [];
 
@@ -36,8 +46,14 @@ export function barringAt(
   return { tried: barring.tried, outAfterMs: Number.POSITIVE_INFINITY };
 }
 
-export function isBarred(instance: Availability, { tried, outAfterMs }: Barring): boolean {
-  if (instance.closed) return true;
+/** For pools of several tiers: also passes over those whose turn it is not. */
+export const withinTiers = (instances: readonly Availability[], barring: Barring): Barring => ({
+  ...barring,
+  tierMax: servingTier(instances, (instance) => !isBarred(instance, barring)),
+});
+
+export function isBarred(instance: Availability, { tried, outAfterMs, tierMax }: Barring): boolean {
+  if (instance.closed || (tierMax !== undefined && instance.tier > tierMax)) return true;
   if (instance.outUntilMs > outAfterMs || instance.ejectedUntilMs > outAfterMs) return true;
   return tried.length > 0 && tried.some(({ id }) => id === instance.instance.id);
 }

@@ -17,8 +17,10 @@ import {
   type StoredMembers,
 } from "../lifecycle/member-book.ts";
 import { withRegistered } from "../lifecycle/read-registration.ts";
+import { type ArrivalBook, openArrivals } from "./arrivals.ts";
 import { describeTarget } from "./describe-instance.ts";
 import { emptyFleet, type FleetLoad, lapseIsolates } from "./fleet-load.ts";
+import type { PaceBook } from "./fleet-paces.ts";
 import { leaseTiming } from "./lease-timing.ts";
 import {
   lapseRanges,
@@ -29,6 +31,7 @@ import {
   voidPositions,
 } from "./position-ledger.ts";
 import { isSameOrder } from "./roster-order.ts";
+import { tierOf } from "./serving-tier.ts";
 
 /** `version` counts changes of the order positions are dealt in. */
 export type StoredRoster = Roster & { readonly version: number };
@@ -56,6 +59,8 @@ export type RegistryBooks = {
   readonly fleet: FleetLoad;
   readonly ejections: EjectionBook;
   readonly verdicts: VerdictBook;
+  readonly paces: PaceBook;
+  readonly arrivals: ArrivalBook;
   readonly breaker: BreakerBook;
   readonly members: MemberBook;
   readonly scale: ScaleBook;
@@ -86,6 +91,8 @@ export function openBooks(
     fleet: emptyFleet(),
     ejections: openEjections(ejections),
     verdicts: openVerdicts(verdicts),
+    paces: new Map(),
+    arrivals: openArrivals(),
     breaker: openBreaker(breaker),
     members: book,
     scale: openScale(scaling, nowMs),
@@ -125,10 +132,11 @@ export function lapseMembers(books: RegistryBooks, nowMs: number): string[] {
 const instancesWith = ({ instances }: Roster, { registrations }: MemberBook): readonly RosterInstance[] =>
   withRegistered(
     instances,
-    [...registrations.values()].map(({ id, url, weight = 1 }) => ({
+    [...registrations.values()].map(({ id, url, weight = 1, ...rank }) => ({
       id,
       target: describeTarget({ kind: "url", base: url }),
       weight,
+      ...(tierOf(rank) > 0 && { tier: tierOf(rank) }),
     })),
   );
 

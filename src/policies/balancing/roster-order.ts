@@ -6,7 +6,10 @@ import type { Roster, RosterKey } from "../../contracts/registry.ts";
 export const compareRosterKeys = (a: RosterKey, b: RosterKey): number =>
   a.configVersion - b.configVersion || a.deployedAt - b.deployedAt;
 
-type Order = { readonly strategy: Roster["strategy"]; readonly instances: readonly { readonly id: string }[] };
+type Order = {
+  readonly strategy: Roster["strategy"];
+  readonly instances: readonly { readonly id: string; readonly weight: number }[];
+};
 
 /**
  * Whether every position means the same instance in both. A configuration change elsewhere, or of an instance's address,
@@ -15,4 +18,7 @@ type Order = { readonly strategy: Roster["strategy"]; readonly instances: readon
 export const isSameOrder = (a: Order, b: Order): boolean =>
   a.strategy === b.strategy &&
   a.instances.length === b.instances.length &&
-  a.instances.every(({ id }, i) => id === b.instances[i]?.id);
+  a.instances.every(({ id, weight }, i) => {
+    const other = b.instances[i];
+    return id === other?.id && (a.strategy !== "weighted" || weight === other.weight);
+  });

@@ -1,5 +1,5 @@
-// How many requests of a pool may be tried again, so that retries can't make an overload worse: a fifth of its requests, and 3 a second
-// where requests are few. Each isolate keeps its own part: the fifth of what it serves, and its share of the 3. The clock comes in.
+// How many requests of a pool may be tried again, so that retries can't make an overload worse: a fifth of its requests, or 3 a second
+// where that is more. Each isolate keeps its own part: the fifth of what it serves, and its share of the 3. The clock comes in.
 
 const RETRIES_PER_REQUEST = 0.2;
 const RETRIES_PER_SECOND = 3;
@@ -16,6 +16,8 @@ export class RetryBudget {
   #quietMax = SAVED_MAX;
   #tokens = SAVED_MAX;
   #atMs: number | undefined;
+  /** What time has earned since the last request: that one earns only what is missing to its fifth. */
+  #byTime = 0;
   #requests = 0;
   #requestsBefore = 0;
   #spanAtMs = Number.NEGATIVE_INFINITY;
@@ -33,7 +35,8 @@ export class RetryBudget {
     if (nowMs - this.#spanAtMs >= SPAN_MS || nowMs < this.#spanAtMs) this.#turn(nowMs);
     this.#requests++;
     this.#accrue(nowMs);
-    this.#save(RETRIES_PER_REQUEST);
+    this.#save(Math.max(0, RETRIES_PER_REQUEST - this.#byTime));
+    this.#byTime = 0;
   }
 
   /** Whether none could be tried again just now. */
@@ -53,7 +56,9 @@ export class RetryBudget {
   #accrue(nowMs: number): void {
     const elapsedMs = Math.max(0, nowMs - (this.#atMs ?? nowMs));
     this.#atMs = nowMs;
-    this.#save((elapsedMs * RETRIES_PER_SECOND) / 1_000 / this.#isolates);
+    const earned = (elapsedMs * RETRIES_PER_SECOND) / 1_000 / this.#isolates;
+    this.#byTime += earned;
+    this.#save(earned);
   }
 
   #save(tokens: number): void {

@@ -1,23 +1,32 @@
 // Whom the whole fleet passes over: who was ejected because requests failed on him, and who probes find unhealthy. Or nobody, where that would
 // leave too few to carry what all of them did (panic threshold, as in Envoy).
 
+import { servingTier } from "../balancing/serving-tier.ts";
 import { type EjectionBook, ejectedForMs } from "./ejections.ts";
 import { type VerdictBook, verdictsNow } from "./verdicts.ts";
 
-/** Of the pool's instances: when more than these would be out, even bad ones do better than what is left of it. */
-const PANIC_SHARE = 0.5;
-
 type HealthBooks = { readonly ejections: EjectionBook; readonly verdicts: VerdictBook };
-/** `out`: for how much longer, ms. */
-export type OutOfPool = { readonly out: [instanceId: string, forMs: number][]; readonly panic: boolean };
+type Member = { readonly id: string; readonly tier?: number };
+/** For how much longer each is out, ms. */
+type Out = [instanceId: string, forMs: number][];
+export type OutOfPool = { readonly out: Out; readonly panic: boolean };
 
-export function outOfPool(books: HealthBooks, instances: readonly { readonly id: string }[], nowMs: number): OutOfPool {
-  const out = instances.flatMap(({ id }): OutOfPool["out"] => {
+export const outOfPool = (books: HealthBooks, instances: readonly Member[], nowMs: number): OutOfPool =>
+  unlessPanic(unfitInstances(books, instances, nowMs), instances);
+
+/** Who would be passed over if enough others were left. */
+export const unfitInstances = (books: HealthBooks, instances: readonly Member[], nowMs: number): Out =>
+  instances.flatMap(({ id }): Out => {
     const forMs = outForMs(books, id, nowMs);
     return forMs > 0 ? [[id, forMs]] : [];
   });
-  const panic = out.length > instances.length * PANIC_SHARE;
-  return { out: panic ? [] : out, panic };
+
+/** As long as one tier is left that can carry the pool, there is no panic. */
+export function unlessPanic(unfit: Out, instances: readonly Member[]): OutOfPool {
+  if (unfit.length === 0) return { out: [], panic: false };
+  const ids = new Set(unfit.map(([id]) => id));
+  const panic = servingTier(instances, ({ id }) => !ids.has(id)) === Number.POSITIVE_INFINITY;
+  return { out: panic ? [] : unfit, panic };
 }
 
 function outForMs({ ejections, verdicts }: HealthBooks, id: string, nowMs: number): number {

@@ -1,7 +1,10 @@
 // Turns the document's pools into what the data plane selects from. Instances that can't work are left out and named.
 
+import type { Strategy } from "../../contracts/balancing-config.ts";
 import { type Bindings, DISCOVERY_MAX } from "../../contracts/bindings.ts";
 import type { ConfigDocument, InstanceConfig, PoolConfig } from "../../contracts/config.ts";
+import { readHashKey } from "../balancing/hash-key.ts";
+import { traitsOf } from "../balancing/strategies.ts";
 import { compileBreaker } from "../breaker/breaker-settings.ts";
 import { ATTEMPTS } from "../forwarding/retry-profile.ts";
 import { compileProbeSettings } from "../health/probe-settings.ts";
@@ -38,9 +41,12 @@ function compilePool(name: string, pool: PoolConfig, around: Surroundings): Comp
   const autoscale = compileAutoscale(pool, instances, { place, around });
   // Document 001 discovers its workers and tries every one of them (R28).
   const retryProfile = pool.retry?.profile ?? (pool.discover === undefined ? "default" : "failover");
+  const strategy = strategyOf(pool);
   return {
     name,
-    strategy: pool.strategy === "least-connections" ? "least-connections" : "round-robin",
+    strategy,
+    ...(strategy === "hash" && { hashKey: readHashKey(pool.hash?.key ?? "session") }),
+    slowStartMs: pool.slowStartMs ?? traitsOf(strategy).slowStartMs,
     discovered: pool.discover !== undefined,
     exposed: pool.exposed === true,
     instances,
@@ -54,16 +60,17 @@ function compilePool(name: string, pool: PoolConfig, around: Surroundings): Comp
 }
 
 function adviseOnPool(pool: PoolConfig, place: Place, findings: Findings): void {
-  if (pool.strategy !== undefined && pool.strategy !== "round-robin" && pool.strategy !== "least-connections") {
-    findings.warn([...place, "strategy"], `${pool.strategy} is stored but behaves as round-robin`);
+  if (pool.hash !== undefined && pool.strategy !== "hash") {
+    findings.warn([...place, "hash"], `is stored, but ${strategyOf(pool)} does not go by it`);
   }
+  if (strategyOf(pool) !== "round-robin") return;
   for (const [index, { weight = 1 }] of (pool.instances ?? []).entries()) {
     if (weight !== 1) findings.warn([...place, "instances", index, "weight"], WEIGHT_IGNORED);
   }
 }
 
-/** Neither round-robin nor least-connections asks for it, and every other strategy behaves as round-robin. */
-const WEIGHT_IGNORED = "is stored, but instances count alike under the strategies there are";
+const strategyOf = ({ strategy = "round-robin" }: PoolConfig): Strategy => strategy;
+const WEIGHT_IGNORED = "is stored, but round-robin counts instances alike: weighted goes by it";
 
 /** PREFIX_1 … PREFIX_100 as far as they are services, gaps allowed (R14, R16). None at all is no fault of the document (R18). */
 const discoverInstances = (prefix: string | undefined, bindings: Bindings): CompiledInstance[] =>
@@ -90,7 +97,7 @@ function compileInstances(instances: readonly InstanceConfig[], pool: Place, aro
 function compileInstance(instance: InstanceConfig, place: Place, around: Surroundings): CompiledInstance[] {
   const keyIsFit = checkApiKey(instance.apiKeyEnv, [...place, "apiKeyEnv"], around);
   const target = compileTarget(instance, place, around);
-  const { id, weight = 1, features = [], apiKeyEnv, region, type, name, restartUrl } = instance;
+  const { id, weight = 1, features = [], apiKeyEnv, region, type, name, restartUrl, priority, backup } = instance;
   if (restartUrl !== undefined && !isCallable(restartUrl))
     around.findings.problem([...place, "restartUrl"], UNCALLABLE);
   if (target === undefined || !keyIsFit) return [];
@@ -105,6 +112,8 @@ function compileInstance(instance: InstanceConfig, place: Place, around: Surroun
       ...(type !== undefined && { type }),
       ...(name !== undefined && { name }),
       ...(restartUrl !== undefined && { restartUrl }),
+      ...(priority !== undefined && { priority }),
+      ...(backup !== undefined && { backup }),
     },
   ];
 }

@@ -1,8 +1,10 @@
 // What a configuration document becomes: everything the data plane reads per request, precomputed.
 
 import type { ScaleSettings } from "../../contracts/autoscale.ts";
+import type { Strategy } from "../../contracts/balancing-config.ts";
 import type { BreakerSettings } from "../../contracts/breaker.ts";
 import type { SessionCondition } from "../../contracts/config.ts";
+import type { HashKey } from "../balancing/hash-key.ts";
 import type { RetryProfile } from "../forwarding/retry-profile.ts";
 import type { ProbeSettings } from "../health/probe-settings.ts";
 import type { CompiledLimit } from "../limits/compiled-limit.ts";
@@ -23,13 +25,20 @@ export type CompiledInstance = {
   /** For people (L69). */
   readonly name?: string;
   readonly features: readonly string[];
+  /** It serves while those of a lower priority, and those that are no backups, are not enough; absent: 0. */
+  readonly priority?: number;
+  readonly backup?: boolean;
   /** Called to restart its process. */
   readonly restartUrl?: string;
 };
 
 export type CompiledPool = {
   readonly name: string;
-  readonly strategy: "round-robin" | "least-connections";
+  readonly strategy: Strategy;
+  /** By what the strategy `hash` keeps requests together; absent under every other. */
+  readonly hashKey?: HashKey;
+  /** How long an instance that comes in or back takes to its whole share; 0: at once. */
+  readonly slowStartMs: number;
   /** Fed by discovery: keeps document 001's exact texts (R18, R31). */
   readonly discovered: boolean;
   readonly exposed: boolean;

@@ -364,3 +364,75 @@ describe("an instance that is out for the whole fleet", () => {
     expect(adopt(moves.books, "binding:elsewhere")).toMatchObject({ kind: "leased", out: [] });
   });
 });
+
+describe("what strategies go by", () => {
+  const failing = [{ instanceId: "a", answered: 2, failed: 2, failedLast: 0, timed: 2, ms: 60 }];
+
+  it("is told where instances are judged by how they do: what all isolates saw, put together", () => {
+    const { ask } = open(rosterOfIds(["a", "b"], { strategy: "peak-ewma" }));
+    ask("x", { outcomes: failing });
+    const { paces, degraded } = ask("y", {
+      outcomes: [{ ...failing[0], instanceId: "b", failed: 0, ms: 20 } as never],
+    });
+    expect(paces).toEqual([
+      ["a", 30, 2 / 6],
+      ["b", 10, 0],
+    ]);
+    expect(degraded).toEqual([]);
+  });
+
+  it("fades in ten seconds, and is forgotten with the instance", () => {
+    const { ask, books } = open(rosterOfIds(["a", "b"], { strategy: "health-aware" }));
+    ask("x", { outcomes: failing });
+    expect(ask("x", {}, 10_000).paces?.[0]?.[2]).toBeCloseTo(2 / Math.E / (4 / Math.E + 2));
+    const without = rosterOfIds(["b"], { strategy: "health-aware", configVersion: 2 });
+    const told = { ...callUnder(without, { isolateId: "z", callId: 1, roster: without }), outcomes: failing };
+    expect(answerLeaseCall(books, told, 10_000)).toMatchObject({ paces: [] });
+  });
+
+  it("tells what probes find degraded", () => {
+    const { ask, books } = open(rosterOfIds(["a", "b"], { strategy: "health-aware" }));
+    hearReport(books.verdicts, { facts: [{ instanceId: "b", state: "degraded", ms: 9_000 }], validMs: 60_000 }, 0);
+    expect(ask("x").degraded).toEqual(["b"]);
+  });
+
+  it("is not told, nor kept, where nobody goes by it", () => {
+    const { ask, books } = open(leastConnections);
+    const reply = ask("x", { outcomes: failing });
+    expect([reply.paces, reply.degraded, reply.starting, books.paces.size]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      0,
+    ]);
+  });
+
+  it("names who came in where instances start slowly, and only there", () => {
+    const grown = (slowStartMs?: number) => {
+      const facts = { strategy: "least-connections", ...(slowStartMs !== undefined && { slowStartMs }) } as const;
+      const { books } = open(rosterOfIds(["a", "b"], facts));
+      const next = rosterOfIds(["a", "b", "c"], { ...facts, configVersion: 2 });
+      answerLeaseCall(books, callUnder(next, { isolateId: "x", callId: 1, roster: next }), 1_000);
+      return answerLeaseCall(books, callUnder(next, { isolateId: "x", callId: 2, pick: true }), 4_000);
+    };
+    expect(grown(30_000)).toMatchObject({ starting: [["c", 3_000]] });
+    expect(grown()).not.toHaveProperty("starting");
+  });
+
+  it("changes the order of turns when a weight does, where turns go by weight", () => {
+    const weighing = (strategy: Roster["strategy"], weight: number, configVersion: number): Roster => ({
+      ...rosterOfIds(["a", "b"], { strategy, configVersion }),
+      instances: [
+        { id: "a", target: "binding:a", weight },
+        { id: "b", target: "binding:b", weight: 1 },
+      ],
+    });
+    const versions = (strategy: Roster["strategy"]) => {
+      const { books } = open(weighing(strategy, 1, 1));
+      const next = weighing(strategy, 2, 2);
+      answerLeaseCall(books, callUnder(next, { isolateId: "x", callId: 1, roster: next }), 0);
+      return books.roster?.version;
+    };
+    expect([versions("weighted"), versions("round-robin")]).toEqual([2, 1]);
+  });
+});

@@ -15,8 +15,8 @@ import { pickLeastConnections } from "../../../src/policies/balancing/pick-least
 
 const IDS = ["a", "b", "c", "d"];
 const noOutcomes = { outcomes: [], since: 0 };
-const nobody = { out: [], avoid: [] };
-const instances = IDS.map((id) => ({ id }));
+const nobody = { out: [], avoid: [], shares: new Map<string, number>() };
+const instances = IDS.map((id) => ({ id, weight: 1 }));
 
 const sumOf = (model: Map<string, Map<string, number>>, id: string, except?: string): number =>
   [...model].reduce((sum, [isolate, loads]) => sum + (isolate === except ? 0 : (loads.get(id) ?? 0)), 0);
@@ -103,7 +103,7 @@ describe("pickLeastConnections", () => {
     ["passes over what is avoided", 0, ["b", "c"], "a"],
     ["avoids nothing when everything is avoided", 0, IDS, "b"],
   ])("%s", (_, start, avoid, expected) => {
-    expect(pickLeastConnections({ instances, inFlight, out: [], avoid, start })).toBe(expected);
+    expect(pickLeastConnections({ ...nobody, instances, inFlight, avoid, start })).toBe(expected);
   });
 
   it.each([
@@ -116,7 +116,32 @@ describe("pickLeastConnections", () => {
     ],
     ["takes anybody when everybody is out", IDS, ["b"], "b"],
   ])("%s", (_, out, avoid, expected) => {
-    expect(pickLeastConnections({ instances, inFlight, out, avoid, start: 0 })).toBe(expected);
+    expect(pickLeastConnections({ ...nobody, instances, inFlight, out, avoid, start: 0 })).toBe(expected);
+  });
+
+  it("counts requests by weight, and those of one that starts slowly by the part of it that it gets", () => {
+    const pick = (weight: number, share: number, requests: number) =>
+      pickLeastConnections({
+        ...nobody,
+        instances: [
+          { id: "a", weight },
+          { id: "b", weight: 1 },
+        ],
+        inFlight: new Map([["a", requests]]),
+        shares: new Map([["a", share]]),
+        start: 0,
+      });
+    expect([1, 2, 3].map((requests) => pick(3, 1, requests))).toEqual(["a", "a", "b"]);
+    expect(pick(3, 0.1, 0)).toBe("b");
+  });
+
+  it("picks a backup only while more than half of those before it are out", () => {
+    const ranked = IDS.map((id) => ({ id, weight: 1, ...(id === "d" && { tier: 1 }) }));
+    const pick = (out: readonly string[]) =>
+      pickLeastConnections({ ...nobody, instances: ranked, inFlight: new Map([["c", 9]]), out, start: 3 });
+    expect(pick([])).toBe("a");
+    expect(pick(["a"])).toBe("b");
+    expect(pick(["a", "b"])).toBe("d");
   });
 
   it("picks nothing from an empty roster", () => {

@@ -17,6 +17,8 @@ const available = (id: string, outUntilMs = 0, ejectedUntilMs = 0) => ({
   outUntilMs,
   ejectedUntilMs,
   closed: false,
+  tier: 0,
+  ramp: 1,
 });
 
 describe("afterFailure", () => {
@@ -86,20 +88,42 @@ describe("spendPosition", () => {
   it("means position modulo instances", () => {
     const range = { from: 5, count: 3, used: 0 };
     const plain = { tried: [], outAfterMs: Number.POSITIVE_INFINITY };
-    expect([1, 2, 3, 4].map(() => spendPosition(range, all, plain))).toEqual([2, 0, 1, -1]);
+    expect([1, 2, 3, 4].map(() => spendPosition(range, { all, schedule: undefined }, plain))).toEqual([2, 0, 1, -1]);
     expect(range.used).toBe(3);
   });
 
   it("spends positions that fall on a barred instance", () => {
     const range = { from: 1, count: 3, used: 0 };
-    expect(spendPosition(range, all, barring)).toBe(2);
+    expect(spendPosition(range, { all, schedule: undefined }, barring)).toBe(2);
     expect(range.used).toBe(2);
   });
 
   it("spends at most one position per instance when all are barred", () => {
     const range = { from: 0, count: 100, used: 0 };
     const tried = ["a", "b", "c"].map(instanceOf);
-    expect(spendPosition(range, all, { tried, outAfterMs: 0 })).toBe(-1);
+    expect(spendPosition(range, { all, schedule: undefined }, { tried, outAfterMs: 0 })).toBe(-1);
     expect(range.used).toBe(3);
+  });
+
+  it("follows a schedule, position after position, and means the same in every isolate", () => {
+    const plain = { tried: [], outAfterMs: Number.POSITIVE_INFINITY };
+    const schedule = Uint16Array.from([0, 1, 0, 2]);
+    const spend = (from: number) => {
+      const range = { from, count: 4, used: 0 };
+      return [1, 2, 3, 4].map(() => spendPosition(range, { all, schedule }, plain));
+    };
+    expect(spend(0)).toEqual([0, 1, 0, 2]);
+    expect(spend(8_001)).toEqual([1, 0, 2, 0]);
+  });
+
+  it("gives one that starts slowly its part of the turns, the rest to those after it", () => {
+    const starting = [{ ...available("a"), ramp: 0.25 }, available("b")];
+    const range = { from: 0, count: 400, used: 0 };
+    const counts = [0, 0];
+    while (range.used < range.count) {
+      const at = spendPosition(range, { all: starting, schedule: undefined }, barring);
+      if (at >= 0) counts[at] = (counts[at] ?? 0) + 1;
+    }
+    expect(counts).toEqual([50, 200]);
   });
 });

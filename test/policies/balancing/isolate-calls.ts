@@ -47,4 +47,5 @@ export const poolOf = (
   retryProfile: "default",
   attemptsMax: ids.length,
   registrationTtlMs: 30_000,
+  slowStartMs: 0,
 });

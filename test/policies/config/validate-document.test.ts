@@ -18,8 +18,8 @@ const pools = { p: { instances: [{ id: "a", binding: "APP" }] } };
 
 describe("a document", () => {
   it("that can work is answered as it will be stored, with its warnings", () => {
-    const valid = validate({ pools: { p: { ...pools.p, strategy: "weighted" } } });
-    expect(valid).toMatchObject({ ok: true, value: { warnings: [{ path: "pools.p.strategy" }] } });
+    const valid = validate({ pools: { p: { ...pools.p, hash: { key: "user" } } } });
+    expect(valid).toMatchObject({ ok: true, value: { warnings: [{ path: "pools.p.hash" }] } });
     expect(valid.ok && JSON.parse(valid.value.text)).toEqual(valid.ok && valid.value.document);
   });
 

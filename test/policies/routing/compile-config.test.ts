@@ -2,6 +2,7 @@
 
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
+import { STRATEGIES } from "../../../src/contracts/balancing-config.ts";
 import type { BindingKind } from "../../../src/contracts/bindings.ts";
 import { ConfigDocument } from "../../../src/contracts/config.ts";
 import { compileConfig } from "../../../src/policies/routing/compile-config.ts";
@@ -167,20 +168,34 @@ describe("a pool", () => {
     ]);
   });
 
-  it("is warned of weights, which no strategy there is asks for; 1 says nothing new", () => {
+  it("is warned of weights under round-robin, which does not go by them; 1 says nothing new", () => {
     const weighing = (weight: number) => withInstance({ binding: "APP", weight });
     expect(warningsOf(weighing(2))).toEqual(["pools.p.instances[0].weight"]);
     expect(warningsOf(weighing(1))).toEqual([]);
+    const weighted = { strategy: "weighted", instances: [{ id: "a", binding: "APP", weight: 2 }] };
+    expect(warningsOf({ pools: { p: weighted } })).toEqual([]);
   });
 
-  it("is warned of a strategy that does nothing yet, and not of health checks", () => {
-    expect(warningsOf({ pools: { p: { ...app, strategy: "weighted" } } })).toEqual(["pools.p.strategy"]);
-    expect(warningsOf({ pools: { p: { ...app, health: {} } } })).toEqual([]);
-    for (const strategy of ["round-robin", "least-connections"]) {
-      const { config, warnings } = compile({ pools: { p: { ...app, strategy } } });
-      expect([config.pools.get("p")?.strategy, warnings]).toEqual([strategy, []]);
-    }
-    expect(compile({ pools: { p: { ...app, strategy: "hash" } } }).config.pools.get("p")?.strategy).toBe("round-robin");
+  it.each(STRATEGIES)("behaves as it says: %s", (strategy) => {
+    const { config, warnings } = compile({ pools: { p: { ...app, strategy } } });
+    expect([config.pools.get("p")?.strategy, warnings]).toEqual([strategy, []]);
+  });
+
+  it("starts instances slowly where it goes by load, unless it says otherwise", () => {
+    const slowStart = (pool: object) =>
+      compile({ pools: { p: { ...app, ...pool } } }).config.pools.get("p")?.slowStartMs;
+    expect(slowStart({})).toBe(0);
+    expect(slowStart({ strategy: "least-connections" })).toBe(30_000);
+    expect(slowStart({ strategy: "least-connections", slowStartMs: 0 })).toBe(0);
+    expect(slowStart({ slowStartMs: 5_000 })).toBe(5_000);
+  });
+
+  it("keeps requests of a session together by hash unless it names something else, and is warned where it can't", () => {
+    const keyOf = (pool: object) => compile({ pools: { p: { ...app, ...pool } } }).config.pools.get("p")?.hashKey;
+    expect(keyOf({ strategy: "hash" })).toEqual({ kind: "session" });
+    expect(keyOf({ strategy: "hash", hash: { key: "header:x-tenant" } })).toEqual({ kind: "header", name: "x-tenant" });
+    expect(keyOf({})).toBeUndefined();
+    expect(warningsOf({ pools: { p: { ...app, hash: { key: "user" } } } })).toEqual(["pools.p.hash"]);
   });
 });
 

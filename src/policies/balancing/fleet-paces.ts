@@ -1,0 +1,41 @@
+// How long instances take and how much fails on them over the whole fleet, of late: what each isolate tells, put together for all.
+// Only for pools whose strategy goes by it. Plain data, changed in place; a restart forgets it.
+
+import type { FleetPace, Outcome } from "../../contracts/registry.ts";
+import { FadingMean } from "./fading-mean.ts";
+
+const FADE_MS = 10_000;
+/** So many sound answers are taken for granted. */
+const TAKEN_FOR_GRANTED = 2;
+
+type Pace = { readonly ms: FadingMean; readonly failures: FadingMean };
+/** By instance. */
+export type PaceBook = Map<string, Pace>;
+
+type Instances = readonly { readonly id: string }[];
+
+/** Instances that are not in the pool any more are forgotten. */
+export function hearPaces(
+  book: PaceBook,
+  outcomes: readonly Outcome[],
+  { instances, nowMs }: { readonly instances: Instances; readonly nowMs: number },
+): void {
+  for (const { instanceId, answered, failed, answeredMs = 0 } of outcomes) {
+    const pace = book.get(instanceId) ?? { ms: new FadingMean(FADE_MS), failures: new FadingMean(FADE_MS) };
+    pace.ms.hearMany({ sum: answeredMs, weight: answered }, nowMs);
+    pace.failures.hearMany({ sum: failed, weight: answered + failed }, nowMs);
+    book.set(instanceId, pace);
+  }
+  if (book.size <= instances.length) return;
+  const ids = new Set(instances.map(({ id }) => id));
+  for (const id of book.keys()) if (!ids.has(id)) book.delete(id);
+}
+
+/** Of those of which anything is known. */
+export const pacesNow = (book: PaceBook, instances: Instances, nowMs: number): FleetPace[] =>
+  instances.flatMap(({ id }): FleetPace[] => {
+    const pace = book.get(id);
+    if (pace === undefined) return [];
+    const { sum, weight } = pace.ms;
+    return [[id, weight === 0 ? 0 : sum / weight, pace.failures.shareAt(nowMs, TAKEN_FOR_GRANTED)]];
+  });
