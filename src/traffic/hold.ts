@@ -5,7 +5,7 @@ import type { Lifetime } from "../isolate/lifetime.ts";
 import type { Trial } from "../isolate/pools/pool-breaker.ts";
 import type { PoolLeases } from "../isolate/pools/pool-leases.ts";
 import type { Answer } from "../isolate/pools/pool-patience.ts";
-import type { SlowTry } from "../isolate/pools/pool-slots.ts";
+import type { SlowTry } from "../isolate/pools/pool-slot.ts";
 import type { Selection } from "../isolate/pools/selection.ts";
 
 export class Hold {

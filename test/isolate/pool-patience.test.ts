@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { PoolPatience } from "../../src/isolate/pools/pool-patience.ts";
-import { type PoolSlot, PoolSlots, type SlowTry } from "../../src/isolate/pools/pool-slots.ts";
+import type { PoolSlot, SlowTry } from "../../src/isolate/pools/pool-slot.ts";
+import { PoolSlots } from "../../src/isolate/pools/pool-slots.ts";
 import { RetryBudget } from "../../src/policies/forwarding/retry-budget.ts";
 import { instanceOf } from "../policies/balancing/isolate-calls.ts";
 

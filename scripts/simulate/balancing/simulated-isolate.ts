@@ -4,7 +4,7 @@
 import { PoolAccount } from "../../../src/isolate/pools/pool-account.ts";
 import { PoolChoice } from "../../../src/isolate/pools/pool-choice.ts";
 import { PoolPatience } from "../../../src/isolate/pools/pool-patience.ts";
-import type { PoolSlot } from "../../../src/isolate/pools/pool-slots.ts";
+import type { PoolSlot } from "../../../src/isolate/pools/pool-slot.ts";
 import type { Selection } from "../../../src/isolate/pools/selection.ts";
 import { answerLeaseCall } from "../../../src/policies/balancing/answer-lease-call.ts";
 import type { Barring } from "../../../src/policies/balancing/instance-availability.ts";

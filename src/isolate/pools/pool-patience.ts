@@ -5,7 +5,8 @@ import type { Gauge } from "../../policies/balancing/gauge.ts";
 import { afterFailure, type Barring, isBarred, whileTried } from "../../policies/balancing/instance-availability.ts";
 import type { RetryBudget } from "../../policies/forwarding/retry-budget.ts";
 import { fateOf, judgeSilence, type Silence, wantsTrial } from "../../policies/health/silence.ts";
-import type { PoolSlot, PoolSlots, SlowTry } from "./pool-slots.ts";
+import type { PoolSlot, SlowTry } from "./pool-slot.ts";
+import type { PoolSlots } from "./pool-slots.ts";
 
 /** One try on one instance. Epoch ms. */
 type Sent = { readonly sentAtMs: number; readonly slow: SlowTry | undefined };
@@ -68,7 +69,7 @@ export class PoolPatience {
   failed(slot: PoolSlot, slow: SlowTry | undefined): void {
     if (slow?.isTold !== true) slot.outcomes.fail();
     const nowMs = this.#options.clock();
-    if (slot.gauge !== undefined) slot.slowness = slot.gauge.fail(nowMs);
+    if (slot.gauge !== undefined) slot.slowness = slot.gauge.miss(nowMs);
     this.#passOver(slot, nowMs);
   }
 

@@ -1,59 +1,19 @@
-// What an isolate knows of each instance of a pool: its own requests under way, the others' as last heard, recent failures.
+// What an isolate knows of all instances of a pool, those included that have left it while requests on them are under way.
 // Slots outlive a change of the roster while their instance leads to the same place, and a request ends on the slot it began on.
 // PoolAccount keeps them, PoolLeases chooses among them and counts on them.
 
 import type { Strategy } from "../../contracts/balancing-config.ts";
 import type { Membership } from "../../contracts/lifecycle.ts";
 import type { FleetPace, Outcome } from "../../contracts/registry.ts";
-import { describeTarget } from "../../policies/balancing/describe-instance.ts";
-import { type Gauge, openGauge } from "../../policies/balancing/gauge.ts";
+import { openGauge } from "../../policies/balancing/gauge.ts";
 import { PoolPace } from "../../policies/balancing/instance-pace.ts";
-import { hashOf } from "../../policies/balancing/pick-by-hash.ts";
-import { othersShare, type SnapshotLoad } from "../../policies/balancing/pick-by-snapshot.ts";
+import { othersShare } from "../../policies/balancing/pick-by-snapshot.ts";
 import { tierOf } from "../../policies/balancing/serving-tier.ts";
 import { relativeShares, slowStartShare } from "../../policies/balancing/slow-start.ts";
-import type { InTurn } from "../../policies/balancing/spend-position.ts";
 import { turnSchedule } from "../../policies/balancing/turn-schedule.ts";
-import { OutcomeCount } from "../../policies/health/outcomes.ts";
-import type { Doubt, Listening, Waiting } from "../../policies/health/silence.ts";
 import type { CompiledInstance, CompiledPool } from "../../policies/routing/compiled-config.ts";
 import type { Leased } from "./pool-line.ts";
-
-/** A try that has waited for a while. */
-export type SlowTry = Waiting & {
-  /** No request waits for longer, epoch ms: what is still here then was cut with its request and never left. */
-  readonly endsAtMs: number;
-  /** Counted as a failure already, whatever comes of it. */
-  isTold: boolean;
-  /** Ends the try so that its request goes on to another instance; undefined where it may not, or has gone. */
-  goOn: (() => void) | undefined;
-};
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-export type PoolSlot = Mutable<SnapshotLoad> &
-  Mutable<InTurn> &
-  Mutable<Doubt> &
-  Mutable<Omit<Listening, "waiting">> & {
-    readonly outcomes: OutcomeCount;
-    /** Where the strategy times answers. */
-    gauge: Gauge | undefined;
-    readonly waiting: Set<SlowTry>;
-    /** Woken, once, when the instance is closed: its relayed WebSockets, with how soon they are to be gone, ms. */
-    readonly sockets: Set<(withinMs: number) => void>;
-    /** When all that wait for it were last looked through, epoch ms. */
-    judgedAtMs: number;
-  };
-
-const NEVER = Number.NEGATIVE_INFINITY;
-const NOTHING_KNOWN = {
-  heardAtMs: NEVER,
-  provenAtMs: NEVER,
-  silentAtMs: 0,
-  judgedAtMs: NEVER,
-  doubtful: false,
-  unheard: 0,
-  outUntilMs: 0,
-};
+import { NOTHING_KNOWN, openSlot, type PoolSlot, placeOf } from "./pool-slot.ts";
 
 export class PoolSlots {
   #slots: readonly PoolSlot[] = [];
@@ -86,9 +46,13 @@ export class PoolSlots {
     this.#slowStartMs = slowStartMs;
     if (strategy === this.#strategy) return;
     this.#strategy = strategy;
+    this.#gaugeAnew();
+  }
+
+  #gaugeAnew(): void {
     this.#pace = new PoolPace();
     for (const slot of [...this.#slots, ...this.#retired])
-      Object.assign(slot, { gauge: openGauge(strategy, this.#pace), slowness: 1 });
+      Object.assign(slot, { gauge: openGauge(this.#strategy, this.#pace), slowness: 1 });
   }
 
   bind(instances: readonly CompiledInstance[]): void {
@@ -219,6 +183,7 @@ export class PoolSlots {
       slot.waiting.clear();
       Object.assign(slot, { ...NOTHING_KNOWN, heardAtMs: nowMs });
     }
+    this.#gaugeAnew();
   }
 
   /** Ids of the instances passed over at `nowMs`. */
@@ -228,26 +193,3 @@ export class PoolSlots {
     );
   }
 }
-
-/** An instance that leads elsewhere begins anew, whatever befell the one that had its id. */
-const placeOf = ({ id, target }: CompiledInstance): string => `${id} ${describeTarget(target)}`;
-
-const openSlot = (instance: CompiledInstance, gauge: Gauge | undefined): PoolSlot => ({
-  instance,
-  gauge,
-  seed: hashOf(instance.id),
-  tier: tierOf(instance),
-  ramp: 1,
-  burden: 1 / instance.weight,
-  slowness: 1,
-  inFlight: 0,
-  promised: 0,
-  others: 0,
-  failures: 0,
-  ejectedUntilMs: 0,
-  closed: false,
-  outcomes: new OutcomeCount(),
-  waiting: new Set(),
-  sockets: new Set(),
-  ...NOTHING_KNOWN,
-});

@@ -2,7 +2,7 @@
 
 import type { CompiledInstance } from "../../policies/routing/compiled-config.ts";
 import type { Lifetime } from "../lifetime.ts";
-import type { PoolSlot } from "./pool-slots.ts";
+import type { PoolSlot } from "./pool-slot.ts";
 
 /**
  * `nowMs`: the isolate's clock, epoch ms. `tried`: instances this request has failed on already. `lasting`: a relayed socket. `forTrial`:

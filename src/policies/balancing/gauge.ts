@@ -13,7 +13,10 @@ export type FleetWord = { readonly ms: number; readonly failedShare: number; rea
 export type Gauge = {
   /** An answer that is no failure, `ms` to its headers. */
   hear(ms: number, nowMs: number): number;
+  /** An answer that is a failure. */
   fail(nowMs: number): number;
+  /** No answer at all: the instance is out for a while then (instance-availability.ts), and tried again. */
+  miss(nowMs: number): number;
   learn(word: FleetWord, nowMs: number): number;
   /** With nothing new. */
   at(nowMs: number): number;

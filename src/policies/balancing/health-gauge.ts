@@ -35,6 +35,10 @@ export class HealthGauge implements Gauge {
     return this.at(nowMs);
   }
 
+  miss(nowMs: number): number {
+    return this.fail(nowMs);
+  }
+
   learn(word: FleetWord, nowMs: number): number {
     this.#word = word;
     return this.at(nowMs);

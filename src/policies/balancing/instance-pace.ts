@@ -60,6 +60,11 @@ export class InstancePace implements Gauge {
     return this.#note(this.#pool.usualLogMs + FAILURE_LOG_TIMES, nowMs);
   }
 
+  /** Tried again as soon as it may be: only further failures tell the registry that it is dead. */
+  miss(nowMs: number): number {
+    return this.at(nowMs);
+  }
+
   learn(_word: FleetWord, nowMs: number): number {
     return this.at(nowMs);
   }

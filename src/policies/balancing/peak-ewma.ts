@@ -35,6 +35,10 @@ export class PeakEwma implements Gauge {
     return this.#ms;
   }
 
+  miss(nowMs: number): number {
+    return this.fail(nowMs);
+  }
+
   /** What other isolates see counts where it is worse. */
   learn({ ms, failedShare }: { readonly ms: number; readonly failedShare: number }, nowMs: number): number {
     const toldMs = Math.max(ms, failedShare * this.#penaltyMs());
