@@ -29,10 +29,10 @@ async function startOrigins(ids: readonly string[], lagMs = 0): Promise<Origin[]
   return origins;
 }
 
-/** Fails every second request at once: never so often in a row that it would be put out. */
+/** Fails every third request at once: never so often in a row that it would be put out. */
 async function startFlaky(): Promise<Named> {
   let hits = 0;
-  const server = createServer((_, response) => response.writeHead(++hits % 2 === 0 ? 200 : 503).end());
+  const server = createServer((_, response) => response.writeHead(++hits % 3 === 0 ? 503 : 200).end());
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   ends.push(async () => {
     server.closeAllConnections();
@@ -143,7 +143,7 @@ describe("hash", () => {
   });
 });
 
-describe("an instance that fails every second request at once", () => {
+describe("an instance that fails every third request at once", () => {
   const shareOf = async (strategy: (typeof FAILING)[number]): Promise<number> => {
     await sendFromAll(strategy, 1_600);
     return (failing.get(strategy)?.flaky.hits() ?? 0) / 1_600;

@@ -366,13 +366,13 @@ describe("an instance that is out for the whole fleet", () => {
 });
 
 describe("what strategies go by", () => {
-  const failing = [{ instanceId: "a", answered: 2, failed: 2, failedLast: 0, timed: 2, ms: 60 }];
+  const failing = [{ instanceId: "a", answered: 2, failed: 2, failedLast: 0, answeredMs: 60 }];
 
   it("is told where instances are judged by how they do: what all isolates saw, put together", () => {
     const { ask } = open(rosterOfIds(["a", "b"], { strategy: "peak-ewma" }));
     ask("x", { outcomes: failing });
     const { paces, degraded } = ask("y", {
-      outcomes: [{ ...failing[0], instanceId: "b", failed: 0, ms: 20 } as never],
+      outcomes: [{ ...failing[0], instanceId: "b", failed: 0, answeredMs: 20 } as never],
     });
     expect(paces).toEqual([
       ["a", 30, 2 / 6],
