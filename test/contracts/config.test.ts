@@ -11,6 +11,7 @@ const pathsOf = (document: unknown): string[] => {
 };
 const route = (fields: object) => ({ routes: [{ id: "r", pool: "p", ...fields }] });
 const instance = (fields: object) => ({ pools: { p: { instances: [{ id: "a", ...fields }] } } });
+const pool = (fields: object) => ({ pools: { p: fields } });
 const limit = (fields: object) => ({ limits: { l: { key: "ip", ...fields } } });
 
 it("takes every field of the design's example", () => {
@@ -65,6 +66,10 @@ describe("the schema", () => {
     [instance({ weight: 1_000 })],
     [route({ priority: -1_000, timeoutMs: 10, bodyBytesMax: 0 })],
     [route({ session: {} })],
+    [route({ hedge: {} })],
+    [route({ hedge: { afterMs: 1, share: 0.02 } })],
+    [pool({ breaker: { failureShare: 1, minRequests: 1, windowMs: 1_000, openMs: 500, trials: 100 } })],
+    [pool({ autoscale: { min: 1, max: 1_000, stableMs: 2_000, panicMs: 1_000, downDelayMs: 0 } })],
     [limit({ limit: 1, windowMs: 1_000 })],
     [limit({ concurrency: 5, leaseMs: 60_000 })],
     [limit({ concurrency: 5 })],
@@ -104,6 +109,13 @@ describe("the schema", () => {
     [route({ retry: { attempts: 0 } }), ["routes[0].retry.attempts"]],
     [route({ retry: null }), ["routes[0].retry"]],
     [{ routes: [{ id: "r" }] }, ["routes[0].pool"]],
+    [route({ hedge: { share: 0.021 } }), ["routes[0].hedge.share"]],
+    [route({ hedge: { afterMs: 0, after: 1 } }), ["routes[0].hedge.afterMs", "routes[0].hedge.after"]],
+    [pool({ breaker: { failureShare: 0 } }), ["pools.p.breaker.failureShare"]],
+    [pool({ breaker: { windowMs: 999, openMs: 499 } }), ["pools.p.breaker.windowMs", "pools.p.breaker.openMs"]],
+    [pool({ autoscale: {} }), ["pools.p.autoscale.min", "pools.p.autoscale.max"]],
+    [pool({ autoscale: { min: 0, max: 2 } }), ["pools.p.autoscale.min"]],
+    [pool({ autoscale: { min: 1, max: 2, target: { cpu: 80 } } }), ["pools.p.autoscale.target.cpu"]],
     [limit({}), ["limits.l"]],
     [limit({ limit: 1 }), ["limits.l"]],
     [limit({ limit: 1, windowMs: 1_000, concurrency: 1 }), ["limits.l"]],
