@@ -60,6 +60,34 @@ describe("200", () => {
   });
 });
 
+describe("a bucket of many objects", () => {
+  /** Hands out one object of `packed` per page, for ever or for so many pages. */
+  const paged = (pages: number) => {
+    const asked: (string | undefined)[] = [];
+    const list = async ({ cursor }: { cursor?: string }) => {
+      asked.push(cursor);
+      const page = asked.length;
+      const key = `users/packed/${String(page).padStart(4, "0")}`;
+      return { objects: [{ key, size: 1, uploaded: new Date() }], truncated: page < pages, cursor: `c${page}` };
+    };
+    return { asked, BACKUPS: { list } };
+  };
+
+  it("is listed page by page to its end", async () => {
+    const { asked, BACKUPS } = paged(3);
+    expect(jsonOf(await statusOf("packed", { BACKUPS }))).toMatchObject({ sizeBytes: 3, healthy: true });
+    expect(asked).toEqual([undefined, "c1", "c2"]);
+  });
+
+  it("is listed for 50 pages at most; of whom it did not reach nothing is claimed", async () => {
+    const { asked, BACKUPS } = paged(Number.POSITIVE_INFINITY);
+    const told = jsonOf(await health({ BACKUPS })) as { healthy: boolean; users: { userId: string }[] };
+    expect(asked).toHaveLength(50);
+    expect([told.healthy, told.users.map(({ userId }) => userId)]).toEqual([false, ["loos", "loose", "none"]]);
+    expect(told).toMatchObject({ summary: { total: 4, missing: 3, unknown: 1 } });
+  });
+});
+
 describe("404", () => {
   it.each(["nobody", "a%2Fb"])("for %s, who is not registered", async (id) => {
     const answer = await statusOf(id);

@@ -111,6 +111,47 @@ describe("the dashboard", () => {
   });
 });
 
+describe("where each user has a container", () => {
+  /** Objects of execs that say what `standingOf` says. */
+  const withContainers = (standingOf: (userId: string) => Promise<unknown>): Sent => ({
+    vars: {
+      EXEC_AGENT_URL: "",
+      EXEC_RESULTS: {
+        getByName: (name: string) => ({ standing: () => standingOf(name.slice(name.indexOf(":") + 1)) }),
+      },
+    },
+  });
+
+  it("each one's is asked, six at a time, and one that fails spoils nobody else's answer", async () => {
+    const [up, down, broken] = [await register(), await register(), await register()];
+    for (let more = 0; more < 10; more++) await register();
+    let atOnce = 0;
+    let most = 0;
+    const sent = withContainers(async (userId) => {
+      most = Math.max(most, ++atOnce);
+      await scheduler.wait(5);
+      atOnce--;
+      if (userId === broken) throw new Error("the object broke");
+      return { container: userId === down ? "down" : "up", running: userId === up ? 2 : 0 };
+    });
+    const { users } = jsonOf(await sendAsAdmin(DASHBOARD, sent)) as { users: { userId: string; state: string }[] };
+    const stateIn = (id: string) => users.find(({ userId }) => userId === id)?.state;
+    expect([stateIn(up), stateIn(down), stateIn(broken)]).toEqual(["active", "stopped", "error"]);
+    expect(new Set(users.map(({ state }) => state))).toEqual(new Set(["active", "stopped", "error", "idle"]));
+    expect(most).toBe(6);
+  });
+
+  it("and none has one, one object is asked for all", async () => {
+    let asked = 0;
+    const sent = withContainers(async () => {
+      asked++;
+      return { container: "none", running: 0 };
+    });
+    const { summary } = jsonOf(await sendAsAdmin(DASHBOARD, sent)) as { summary: Record<string, number> };
+    expect([asked, summary.stopped]).toEqual([1, summary.total]);
+  });
+});
+
 describe("202", () => {
   it("for many: a job with its progress, an audit row, and the same job for the same key", async () => {
     const userIds = [await register(), await register()];
