@@ -15,7 +15,11 @@ const KILLS = ["agent", "plane", "both", "agent", "both"] as const;
 
 type Exec = { readonly userId: string; readonly name: string };
 
-const options = { agent: true, config: {}, stateDir: path.join(makeScratchDir(), "state") };
+const options = {
+  ...{ agent: true, config: {}, stateDir: path.join(makeScratchDir(), "state") },
+  // A slow machine takes its time for all of them.
+  env: { EXEC_QUEUE_DEADLINE_MS: "120000" },
+};
 let plane: Plane;
 afterAll(async () => {
   await plane?.stop();

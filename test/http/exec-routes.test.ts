@@ -91,7 +91,7 @@ describe("POST …/exec", () => {
     expect(await get(`${user}/exec`)).toEqual({ execs: [] });
   });
 
-  it.each(["", "a b", "é", "x".repeat(256)])("with the key %j is 400", async (key) => {
+  it.each(["", "a b", "x".repeat(256)])("with the key %j is 400", async (key) => {
     const refused = await post(await aUser(), { command: "echo x" }, { "Idempotency-Key": key });
     expect([refused.status, jsonOf(refused).code]).toEqual([400, "invalid_header"]);
   });

@@ -46,7 +46,7 @@ export async function runToEnd(plane: ExecHost, userId: string, body: object): P
 
 /** The exec once it has ended; through restarts of the plane. */
 export async function ended(plane: ExecHost, userId: string, execId: string): Promise<Told> {
-  for (const deadline = Date.now() + 45_000; ; await delay(25)) {
+  for (const deadline = Date.now() + 100_000; ; await delay(25)) {
     const told = await statusOf(plane, userId, execId);
     if (told !== undefined && !ACTIVE.has(told.status)) return told;
     if (Date.now() > deadline) throw new Error(`${execId} does not end: ${JSON.stringify(told)}`);

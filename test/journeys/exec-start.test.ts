@@ -68,7 +68,7 @@ describe("a command goes on", () => {
 });
 
 it("an order that an agent gets only after its exec was given up is never begun", async () => {
-  const plane = await start({ env: { EXEC_QUEUE_DEADLINE_MS: "1500" } });
+  const plane = await start({ env: { EXEC_QUEUE_DEADLINE_MS: "4000" } });
   await runToEnd(plane, "ann", { command: "echo one >> ran" });
   const agent = childPid(plane, "agent");
   process.kill(agent, "SIGSTOP");

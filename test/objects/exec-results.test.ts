@@ -32,6 +32,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const eventually = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 10_000, interval: 5 });
+
 let count = 0;
 function aUser() {
   const userId = `user-${++count}`;
@@ -55,7 +57,7 @@ function aUser() {
     /** The alarm at work until an exec's status is that; then its time is over. */
     driveUntil: async (execId: string, status: ExecStatus) => {
       const driving = drive();
-      await vi.waitFor(async () => expect((await read(execId)).status).toBe(status), { timeout: 10_000, interval: 5 });
+      await eventually(async () => expect((await read(execId)).status).toBe(status));
       pass(60_000);
       await driving;
     },
@@ -170,7 +172,7 @@ describe("at most once", () => {
     agent.mood = "deaf";
     const execId = await user.begin("echo x");
     const driving = user.driveUntil(execId, "succeeded");
-    await vi.waitFor(() => expect(agent.calls.length).toBeGreaterThan(2), { timeout: 10_000 });
+    await eventually(() => expect(agent.calls.length).toBeGreaterThan(2));
     agent.mood = "up";
     await driving;
     expect(new Set(agent.calls.slice(0, 3))).toEqual(new Set(["PUT execs"]));
@@ -192,7 +194,7 @@ describe("at most once", () => {
     await runInDurableObject(user.stub, (_, { storage }) => storage.deleteAlarm());
     await evictDurableObject(user.stub);
     await user.read(execId);
-    await vi.waitFor(async () => expect(await alarmAt(user)).not.toBeNull());
+    await eventually(async () => expect(await alarmAt(user)).not.toBeNull());
   });
 
   it("an object that is killed in the middle takes up the output where it was", async () => {
@@ -201,7 +203,7 @@ describe("at most once", () => {
     await user.driveUntil(execId, "running");
     agent.run("talk").stdout = "one ";
     const driving = user.drive();
-    await vi.waitFor(async () => expect((await user.read(execId)).stdout).toBe("one "));
+    await eventually(async () => expect((await user.read(execId)).stdout).toBe("one "));
     pass(60_000);
     await driving;
     await evictDurableObject(user.stub);
@@ -222,10 +224,10 @@ describe("an executor that is down", () => {
     const driving = user.drive();
     pass(29_000);
     const before = agent.tries;
-    await vi.waitFor(() => expect(agent.tries).toBeGreaterThan(before + 1));
+    await eventually(() => expect(agent.tries).toBeGreaterThan(before + 1));
     expect((await user.read(execId)).status).toBe("queued");
     pass(1_000);
-    await vi.waitFor(async () => expect((await user.read(execId)).status).toBe("lost"), { timeout: 10_000 });
+    await eventually(async () => expect((await user.read(execId)).status).toBe("lost"));
     expect((await user.read(execId)).error).toContain("30000 ms: the agent does not answer");
     await driving;
     // What it may have been told all the same is taken back once it is there again; until then it is asked seldom.
@@ -253,7 +255,7 @@ describe("an executor that is down", () => {
     agent.mood = "down";
     const before = agent.tries;
     const driving = user.drive();
-    await vi.waitFor(() => expect(agent.tries).toBeGreaterThan(before + 1));
+    await eventually(() => expect(agent.tries).toBeGreaterThan(before + 1));
     pass(60_000);
     await driving;
     expect((await user.read(execId)).status).toBe("running");
@@ -275,7 +277,7 @@ it("an executor that refuses the key fails what is queued, with the cause, and i
   const ids = [await user.begin("echo x"), await user.begin("echo y")];
   const driving = user.drive();
   for (const id of ids) {
-    await vi.waitFor(async () => expect((await user.read(id)).status).toBe("failed"));
+    await eventually(async () => expect((await user.read(id)).status).toBe("failed"));
     expect((await user.read(id)).error).toContain("the agent answers 401");
   }
   agent.mood = "up";
@@ -289,7 +291,7 @@ it("an executor that can't begin one run just now begins the others, and that on
   agent.hindered = "echo x";
   const [hindered, other] = [await user.begin("echo x"), await user.begin("echo y")];
   const driving = user.drive();
-  await vi.waitFor(async () => expect((await user.read(other)).status).toBe("succeeded"));
+  await eventually(async () => expect((await user.read(other)).status).toBe("succeeded"));
   expect((await user.read(hindered)).status).toBe("queued");
   agent.hindered = undefined;
   await driving;
@@ -331,7 +333,7 @@ describe("following", () => {
     const execId = await user.begin("talk");
     const waiting = user.follow(execId, 0, 10_000);
     const driving = user.driveUntil(execId, "cancelled");
-    await vi.waitFor(() => expect(agent.runs.size).toBe(1));
+    await eventually(() => expect(agent.runs.size).toBe(1));
     agent.run("talk").stdout = "hello";
     const first = await waiting;
     expect(first.chunks).toEqual([{ seq: 1, stream: "stdout", text: "hello" }]);
