@@ -3,6 +3,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { EventSource } from "eventsource";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import { type Origin, oddEvents, startOrigin } from "./origin.ts";
@@ -287,6 +288,17 @@ describe("bodies", () => {
     }
     expect(text.join("").match(/^id: \d+/gm)).toEqual(["id: 3", "id: 4", "id: 5", "id: 6"]);
     expect((arrivals.at(-1) ?? 0) - (arrivals[0] ?? 0)).toBeGreaterThanOrEqual(100);
+  });
+
+  it("a browser's EventSource gets each event once, also when its stream ends and it comes back for more", async () => {
+    const source = new EventSource(`${plane.url()}/files/sse/3`);
+    let opened = 0;
+    const seen: string[] = [];
+    source.addEventListener("open", () => opened++);
+    source.addEventListener("message", ({ lastEventId }) => seen.push(lastEventId));
+    await expect.poll(() => opened, { timeout: 15_000 }).toBe(2);
+    source.close();
+    expect(seen).toEqual(["1", "2", "3"]);
   });
 
   it("events pass byte for byte while their stream goes on, whatever they look like, from where the client left off", async () => {
