@@ -5,7 +5,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import * as v from "valibot";
 import { bootId, type StartTime, startTimeOf } from "./process-identity.ts";
-import { StartProblem } from "./start-problem.ts";
+import { errorCode, StartProblem } from "./start-problem.ts";
 
 const Process = v.object({ pid: v.pipe(v.number(), v.integer(), v.minValue(2)), startTime: v.string() });
 const RunRecord = v.object({
@@ -44,10 +44,19 @@ export const removeRunFile = (file: string): void => rmSync(file, { force: true 
 /** Kills what the record names and is still the same process, and returns when all of it is gone. */
 export async function endOrphans(file: string): Promise<void> {
   for (const { pid, startTime } of findOrphans(readRunFile(file))) {
-    process.kill(pid, "SIGKILL");
+    kill(pid);
     await waitUntilGone(pid, startTime);
   }
   removeRunFile(file);
+}
+
+/** Some end by themselves once the others are gone. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (errorCode(error) !== "ESRCH") throw error;
+  }
 }
 
 /** A record of an earlier boot names nobody: its pids and start times have been handed out anew. */
