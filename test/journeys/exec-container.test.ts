@@ -64,6 +64,8 @@ async function launch(): Promise<void> {
       pid = own;
     },
   });
+  // Also when the run is broken off.
+  process.once("exit", workerd.kill);
   expect(await workerd.listening).toBe(true);
   await waitUntilServing([port], AbortSignal.timeout(20_000));
 }
