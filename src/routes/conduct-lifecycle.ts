@@ -4,6 +4,7 @@
 import type { InstanceProgress, InstanceState, LifecycleAction } from "../contracts/lifecycle.ts";
 import { probeInstance } from "../instances/probe-instance.ts";
 import { isRestartable, restartInstance } from "../instances/restart-instance.ts";
+import type { PoolMembers } from "../isolate/pools/pool-members.ts";
 import { callRegistry } from "../objects.ts";
 import { isDrained } from "../policies/lifecycle/closings.ts";
 import { isWarm } from "../policies/lifecycle/warm.ts";
@@ -14,6 +15,8 @@ export type Conduct = {
   readonly env: Env;
   readonly pool: CompiledPool;
   readonly instances: readonly CompiledInstance[];
+  /** Of those that are not in. */
+  readonly states: PoolMembers["states"];
   readonly action: LifecycleAction;
   /** How long what is in flight may take, and how long an instance may take to come back, ms. */
   readonly deadlineMs: number;
@@ -25,7 +28,7 @@ export type WorkerOutcome = {
   readonly inFlight: number;
   /** Nothing was in flight any more, in no isolate; absent where that was not asked for. */
   readonly drained?: boolean;
-  /** A later change has decided otherwise. */
+  /** A later change decides now. */
   readonly overtaken?: true;
   readonly restarted?: "rotation" | "process";
   /** Why it stays out. */
@@ -37,7 +40,7 @@ const AGAIN_MS = 100;
 const AGAIN_MS_MAX = 2_000;
 const PROBE_MS_MAX = 5_000;
 
-/** In the order of the pool. Rejects when the pool's registry does not answer. */
+/** In the order of the pool, a restart in that of restartInTurn. Rejects when the pool's registry does not answer. */
 export async function conduct(order: Conduct): Promise<WorkerOutcome[]> {
   if (order.action === "restart") return await restartInTurn(order);
   const ids = order.instances.map(({ id }) => id);
@@ -45,13 +48,17 @@ export async function conduct(order: Conduct): Promise<WorkerOutcome[]> {
   return progress.map((one) => describe(order, one, isOurs(one)));
 }
 
-/** One after another, so that the others serve meanwhile; none after one that does not come back. */
+/**
+ * One after another, so that the others serve meanwhile: those that are not in first, so that a restart under way is taken over where it is;
+ * none after one that does not come back, or that somebody else has taken over.
+ */
 async function restartInTurn(order: Conduct): Promise<WorkerOutcome[]> {
   const outcomes: WorkerOutcome[] = [];
-  for (const instance of order.instances) {
+  const isIn = ({ id }: CompiledInstance) => Number(!order.states.has(id));
+  for (const instance of order.instances.toSorted((one, other) => isIn(one) - isIn(other))) {
     const outcome = await restart(order, instance);
     outcomes.push(outcome);
-    if (outcome.failure !== undefined) break;
+    if (outcome.failure !== undefined || outcome.overtaken) break;
   }
   return outcomes;
 }
@@ -98,7 +105,9 @@ async function warmUp({ env, pool, deadlineMs }: Conduct, instance: CompiledInst
 /** Makes the change and waits until it is through, overtaken, or out of time. */
 async function change(order: Conduct, ids: readonly string[]) {
   const { env, pool, deadlineMs } = order;
-  let progress = await callRegistry(env, pool.name, (registry) => registry.change(orderOf(order, ids)));
+  // Made once, for the call may be repeated when its answer is lost.
+  const made = orderOf(order, ids);
+  let progress = await callRegistry(env, pool.name, (registry) => registry.change(made));
   const endsAtMs = Date.now() + deadlineMs;
   const ours = new Map(progress.map(({ instanceId, changeId }) => [instanceId, changeId]));
   const isOurs = ({ instanceId, changeId }: InstanceProgress): boolean => ours.get(instanceId) === changeId;

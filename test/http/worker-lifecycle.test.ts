@@ -3,6 +3,8 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { configure, downObject, jsonOf, type Sent, send, sendAsAdmin } from "./send.ts";
 
+const POOLS = ["alone", "pair", "found", "hooked", "rolled"];
+
 beforeAll(() =>
   configure({
     pools: {
@@ -14,18 +16,25 @@ beforeAll(() =>
         ],
       },
       found: { discover: "BACKEND_SERVICE" },
+      rolled: {
+        instances: ["r1", "r2", "r3"].map((id) => ({
+          id,
+          url: `http://${id}.test`,
+          restartUrl: `http://${id}.test/restart`,
+        })),
+      },
       hooked: {
         instances: [
           { id: "h1", url: "http://h1.test", restartUrl: "http://h1.test/restart?now", apiKeyEnv: "BACKEND_API_KEY" },
         ],
       },
     },
-    routes: ["alone", "pair", "found", "hooked"].map((pool) => ({ id: pool, path: `/${pool}/*`, pool })),
+    routes: POOLS.map((pool) => ({ id: pool, path: `/${pool}/*`, pool })),
   }),
 );
 afterEach(async () => {
   vi.restoreAllMocks();
-  for (const name of ["alone", "pair", "found", "hooked"]) await act(name, "start");
+  for (const name of POOLS) await act(name, "start");
 });
 
 const act = (name: string, action: string, sent: Sent = {}) =>
@@ -115,6 +124,38 @@ describe("restart", () => {
     expect(await outcomes("hooked", "restart")).toMatchObject([{ state: "in", restarted: "process" }]);
     expect(calls[0]).toEqual(["http://h1.test/restart?now", "test-backend-key"]);
     expect(probes).toBe(4);
+  });
+
+  it("begun again meanwhile is the later one's: the earlier neither puts the instance in nor goes on with the next", async () => {
+    const hooks: (() => void)[] = [];
+    vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+      if (init?.method === "POST") await new Promise<void>((resolve) => void hooks.push(resolve));
+      return new Response(String(input));
+    });
+    const earlier = outcomes("rolled", "restart");
+    await vi.waitFor(() => expect(hooks).toHaveLength(1));
+    hooks[0]?.();
+    await vi.waitFor(() => expect(hooks).toHaveLength(2));
+    const later = outcomes("rolled", "restart");
+    await vi.waitFor(() => expect(hooks).toHaveLength(3));
+    hooks[1]?.();
+    expect(await earlier).toMatchObject([
+      { worker: "rolled:r1", state: "in" },
+      { worker: "rolled:r2", overtaken: true },
+    ]);
+    const asked = { body: { url: "http://localhost/rolled/x" } };
+    expect(jsonOf(await sendAsAdmin("/api/super/explain", asked))).toMatchObject({
+      pool: { instances: [{ id: "r1" }, { id: "r2", state: "out" }, { id: "r3" }] },
+    });
+    for (const hook of [2, 3, 4]) {
+      await vi.waitFor(() => expect(hooks.length).toBeGreaterThan(hook));
+      hooks[hook]?.();
+    }
+    expect((await later).map(({ worker, state }) => [worker, state])).toEqual([
+      ["rolled:r2", "in"],
+      ["rolled:r1", "in"],
+      ["rolled:r3", "in"],
+    ]);
   });
 
   it.each([

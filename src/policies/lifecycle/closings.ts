@@ -11,7 +11,10 @@ const CLOSINGS_MAX = 2_000;
 /** What an isolate had begun just before it stopped sending is reported by then, beside the time between two of its calls. */
 const REPORT_GRACE_MS = 1_000;
 
-/** Returns what is to be written down: `opened` are in now. The same action again goes on with the change under way. */
+/**
+ * Returns what is to be written down: `opened` are in now. The same action again goes on with the change under way, except to restart: whoever
+ * began first must not put an instance in that is being restarted once more.
+ */
 export function changeLifecycle(
   book: MemberBook,
   change: LifecycleChange,
@@ -44,7 +47,7 @@ function closingAfter(
 ): Closing {
   const times = { sinceMs: nowMs, deadlineMs: nowMs + drainMs };
   if (before === undefined) return { instanceId: id, state: "draining", action, changeId, ...times, version };
-  const isSame = before.action === action;
+  const isSame = before.action === action && action !== "restart";
   return { ...before, ...times, action, changeId: isSame ? before.changeId : changeId };
 }
 
