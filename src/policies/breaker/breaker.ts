@@ -63,15 +63,16 @@ export function hearBreaker(
   else if (book.state.kind === "closed") hearShare(book, book.state, { settings, outcomes, nowMs });
 }
 
+const NONE_OUT = new Set<number>();
+
 type TrialHearing = Required<Pick<LeaseCall, "isolateId" | "trials">> &
   Pick<Required<Hearing>, "nowMs"> & {
     readonly settings: BreakerSettings;
   };
 
-/** What the isolate no longer speaks of never reached it, or was lost with it. */
+/** What the isolate no longer speaks of never reached it, or was lost with it. Closes on whoever calls: fewer trials may be asked for by now. */
 function hearTrials(book: BreakerBook, state: HalfOpen, { isolateId, trials, settings, nowMs }: TrialHearing): void {
-  const out = state.out.get(isolateId);
-  if (out === undefined) return;
+  const out = state.out.get(isolateId) ?? NONE_OUT;
   const verdicts = new Map(trials);
   for (const callId of out) {
     const verdict = verdicts.get(callId) ?? "unused";

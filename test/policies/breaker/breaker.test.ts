@@ -146,6 +146,16 @@ describe("a half-open circuit", () => {
     expect([breaker.state, breaker.notice()]).toEqual(["closed", undefined]);
   });
 
+  it("closes when as many were answered as a later configuration asks for, though nobody has a trial to tell of", () => {
+    const breaker = lapsed();
+    breaker.tell(breaker.ask(), "answered");
+    breaker.hear(0, 0, { isolateId: "y" });
+    expect(breaker.state).toBe("half-open");
+    breaker.settings = { ...SETTINGS, trials: 1 };
+    breaker.hear(0, 0, { isolateId: "y" });
+    expect([breaker.state, breaker.notice()]).toEqual(["closed", undefined]);
+  });
+
   it("opens again for twice as long with the first trial that fails, and what comes of the others counts no more", () => {
     const breaker = lapsed();
     const [first, second] = [breaker.ask("x"), breaker.ask("y")];
