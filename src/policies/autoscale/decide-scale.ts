@@ -42,7 +42,7 @@ export type ScaleWish = {
 
 export function decideScale(facts: ScaleFacts): ScaleWish {
   const { settings, active, panic } = facts;
-  const isPanic = panic.inFlight >= PANIC_TIMES * active * settings.target.inFlight;
+  const isPanic = panic.inFlight >= PANIC_TIMES * Math.max(1, active) * settings.target.inFlight;
   const inPanic = isPanic || facts.wasPanic;
   const wishes = [...byLoad(facts, inPanic), ...byCpu(facts), ...bySymptoms(facts)];
   const most = wishes.reduce((best, one) => (one.want > best.want ? one : best));
@@ -124,11 +124,14 @@ const USUAL_OVER = 32;
 /** Sums of fractions are a little more than they should be now and then. */
 const roundOff = (needed: number): number => needed - 1e-9;
 
-/** What of it may be had at one time: never more than twice as many as there are, nor less than half. */
-export const stepTowards = (want: number, active: number): number =>
+/**
+ * What of it may be had at one time: never more than twice as many as there are, nor less than half. What was `asked` for before and has not
+ * come is asked for again whole: less would take back what may be under way.
+ */
+export const stepTowards = (want: number, active: number, asked: number): number =>
   want > active
-    ? Math.min(want, Math.max(active + 1, active * UP_TIMES_MAX))
-    : Math.max(want, Math.ceil(active * DOWN_SHARE_MAX));
+    ? Math.min(want, Math.max(active + 1, active * UP_TIMES_MAX, asked))
+    : Math.max(want, Math.min(Math.ceil(active * DOWN_SHARE_MAX), asked));
 
 const signalsOf = ({ stable, panic, usualMs }: ScaleFacts, isPanic: boolean): ScaleSignals => ({
   inFlight: { stable: rounded(stable.inFlight), panic: rounded(panic.inFlight) },

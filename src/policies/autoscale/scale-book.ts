@@ -51,9 +51,12 @@ export function activeIn(
   { always, most, nowMs }: Capacity,
 ): number {
   if (settings.scaledBy === "standby") return Math.min(most, Math.max(always, last?.to ?? settings.min));
-  // Whoever is asked to bring instances has that long; then what there is counts.
-  return last === undefined || isPast(last.atMs, settings.stableMs, nowMs) ? always : last.to;
+  return last === undefined || hasLapsed(last, settings, nowMs) ? always : last.to;
 }
+
+/** Whoever is asked to bring instances has stableMs for it from when he has heard of it; then what there is counts. */
+const hasLapsed = ({ atMs, delivery }: ScaleDecision, { stableMs }: ScaleSettings, nowMs: number): boolean =>
+  delivery?.state !== "due" && isPast(Math.max(atMs, delivery?.nextAtMs ?? atMs), stableMs, nowMs);
 
 type Capacity = { readonly always: number; readonly most: number; readonly nowMs: number };
 
@@ -98,7 +101,8 @@ export function tickScale(
   });
   book.signals = wish.signals;
   if (wish.isPanic) book.panicUntilMs = nowMs + stableMs;
-  const to = stepTowards(delayed(book, wish.want, { settings, active, nowMs }), active);
+  const asked = book.decisions[0]?.to ?? active;
+  const to = stepTowards(delayed(book, wish.want, { settings, active, nowMs }), active, asked);
   return to === active ? undefined : decide(book, wish, { from: active, to, nowMs, pool });
 }
 

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { ScaleDecision, ScaleSettings } from "../../../src/contracts/autoscale.ts";
+import type { ScaleDecision, ScaleDelivery, ScaleSettings } from "../../../src/contracts/autoscale.ts";
 import { meterInFlight, meterOutcomes } from "../../../src/policies/autoscale/load-meter.ts";
 import { activeIn, nextTickAtMs, openScale, tickScale } from "../../../src/policies/autoscale/scale-book.ts";
 import { scaleSettingsOf, tickMs } from "../../../src/policies/autoscale/scale-settings.ts";
@@ -41,6 +41,69 @@ function run(load: (second: number, active: number) => Load, seconds: number, se
   }
   return { book, decisions, actives, end: actives.at(-1) ?? 0 };
 }
+
+describe("a webhook that was asked for instances", () => {
+  const settings = scaleSettingsOf(
+    { min: 1, max: 12, webhook: { url: "http://hook.test" } },
+    { scaledBy: "webhook", standby: [] },
+  );
+
+  /** `there`: how many instances there are; `takes`: what becomes of a decision. */
+  function ask(
+    inFlight: (second: number) => number,
+    seconds: number,
+    { there, takes }: { there: (second: number) => number; takes: (second: number) => ScaleDelivery },
+  ) {
+    const book = openScale([], START_MS);
+    const told: string[] = [];
+    for (let nowMs = START_MS; nowMs < START_MS + seconds * 1_000; ) {
+      const second = (nowMs - START_MS) / 1_000;
+      meterInFlight(book.meter, inFlight(second), nowMs);
+      nowMs = nextTickAtMs(book, settings, nowMs);
+      const active = activeIn(book, settings, { always: there(second), most: there(second), nowMs });
+      const decision = tickScale(book, { settings, active, out: 0, cpu: null, nowMs, pool: "api" });
+      if (decision !== undefined) told.push(`${decision.from}>${decision.to}`);
+      const [latest, ...earlier] = book.decisions;
+      if (latest !== undefined) book.decisions = [{ ...latest, delivery: takes(second) }, ...earlier];
+    }
+    return told;
+  }
+  const delivered = (second: number): ScaleDelivery => ({
+    state: "delivered",
+    attempts: 1,
+    nextAtMs: START_MS + Math.min(second, 20) * 1_000,
+    detail: "",
+  });
+
+  it("and brings none in time is asked for as many again, never for fewer than before", () => {
+    expect(ask(() => 40, 150, { there: () => 1, takes: delivered })).toEqual(["1>2", "2>4", "1>4", "1>4"]);
+  });
+
+  it("and takes none away in time is told to again, never to keep more than before", () => {
+    const load = (second: number) => (second < 60 ? 80 : 0);
+    const told = ask(load, 800, { there: (second) => (second < 30 ? 1 : 8), takes: delivered });
+    const again = told.slice(told.indexOf("2>1") + 1);
+    expect(again.length).toBeGreaterThan(2);
+    expect(new Set(again)).toEqual(new Set(["8>1"]));
+  });
+
+  it("but can't be told is asked for the same for as long as that lasts, by one decision", () => {
+    const due: ScaleDelivery = { state: "due", attempts: 9, nextAtMs: START_MS + 3_000_000, detail: "it answered 500" };
+    expect(ask(() => 40, 1_000, { there: () => 1, takes: () => due })).toEqual(["1>2", "2>4"]);
+  });
+});
+
+describe("a pool without an instance and without load", () => {
+  it("is not in panic; with load it is", () => {
+    const isPanic = (inFlight: number) => {
+      const book = openScale([], START_MS);
+      meterInFlight(book.meter, inFlight, START_MS);
+      tickScale(book, { settings: settingsOf(), active: 0, out: 0, cpu: null, nowMs: START_MS + 2_000, pool: "api" });
+      return book.signals.isPanic;
+    };
+    expect([0, 19, 20].map(isPanic)).toEqual([false, false, true]);
+  });
+});
 
 describe("the load of an instance is ten requests in flight: a pool", () => {
   it.each([
