@@ -1,7 +1,8 @@
 // Lets calls wait inside an object for its next change. Rung by whoever changed something; holds nothing that must survive.
 
-/** Beyond so many, calls are answered at once. */
+/** So many are told at once; whoever comes beyond them looks again by itself. */
 const WAITING_MAX = 1_000;
+const LOOK_AGAIN_MS = 1_000;
 
 export class NewsBell {
   #waiting = new Set<() => void>();
@@ -12,12 +13,12 @@ export class NewsBell {
     for (const wake of waiting) wake();
   }
 
-  /** Until it is rung, at most `waitMs`. */
+  /** Until it is rung, at most `waitMs`. Always lets others work meanwhile: callers wait in a loop. */
   async wait(waitMs: number): Promise<void> {
-    if (this.#waiting.size >= WAITING_MAX) return;
+    const isTold = this.#waiting.size < WAITING_MAX;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, waitMs);
-    this.#waiting.add(resolve);
+    const timer = setTimeout(resolve, isTold ? waitMs : Math.min(waitMs, LOOK_AGAIN_MS));
+    if (isTold) this.#waiting.add(resolve);
     await promise;
     clearTimeout(timer);
     this.#waiting.delete(resolve);
