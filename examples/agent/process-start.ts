@@ -1,7 +1,8 @@
-// Tells a process that was written down from another that was given the same pid later: by when it started.
+// Tells a process that was written down from another that was given the same pid later: by when it started. And whether anything lives
+// on in the group that it led.
 
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** Ticks since boot, with the boot they count from; the date `ps` prints where there is no /proc. */
 export type ProcessStart = string;
@@ -12,12 +13,32 @@ export const processStart = (pid: number): ProcessStart | undefined =>
 
 const boot = process.platform === "linux" ? readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim() : "";
 
-/** The second field is the program's name in parentheses, which may hold spaces and parentheses itself. */
+/**
+ * Of a leader that is gone: somebody may have killed it alone. Nobody is given its pid while its group has members, so they are its own.
+ * Known on Linux only, and of this boot.
+ */
+export function hasLiveGroup(pid: number, start: ProcessStart): boolean {
+  if (boot === "" || !start.startsWith(`${boot}/`)) return false;
+  try {
+    process.kill(-pid, 0);
+  } catch {
+    return false;
+  }
+  // Those that only wait to be reaped were found too.
+  return readdirSync("/proc").some((name) => /^\d+$/.test(name) && statOf(name)?.group === String(pid));
+}
+
 function fromProc(pid: number): ProcessStart | undefined {
+  const stat = statOf(pid);
+  return stat && `${boot}/${stat.startTicks}`;
+}
+
+/** The second field is the program's name in parentheses, which may hold spaces and parentheses itself. Undefined for the dead. */
+function statOf(pid: number | string) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     const [state, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return state === "Z" || state === "X" ? undefined : `${boot}/${rest[18]}`;
+    return state === "Z" || state === "X" ? undefined : { group: rest[1], startTicks: rest[18] };
   } catch {
     return undefined;
   }

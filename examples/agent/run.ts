@@ -2,7 +2,7 @@
 // Told of changes by the system's file watcher; a slow tick (runs.ts) catches whatever that misses.
 
 import { type FSWatcher, watch } from "node:fs";
-import { processStart } from "./process-start.ts";
+import { hasLiveGroup, processStart } from "./process-start.ts";
 import type { Carrier, RunFolder, StreamName } from "./run-folder.ts";
 import type { RunAsk, RunNews, RunRecord, RunState, StopReason } from "./run-record.ts";
 import { wholeCharacters } from "./whole-characters.ts";
@@ -152,11 +152,15 @@ export class Run {
     this.close();
   }
 
+  /** What the process carries goes on, and is answered for, when somebody has killed the process alone. */
   #isAlive(): boolean {
-    return this.#carrier !== undefined && processStart(this.#carrier.pid) === this.#carrier.start;
+    if (this.#carrier === undefined) return false;
+    const { pid, start } = this.#carrier;
+    const found = processStart(pid);
+    return found === undefined ? hasLiveGroup(pid, start) : found === start;
   }
 
-  /** Only to the process that was written down: its pid may be somebody else's by now. */
+  /** Only to the group of the process that was written down: its pid may be somebody else's by now. */
   #signal(signal: NodeJS.Signals): void {
     if (this.#carrier === undefined || !this.#isAlive()) return;
     try {

@@ -10,7 +10,8 @@ import type { UserPlace } from "./user-folder.ts";
 /**
  * Arguments: the run's folder, the size of a stream's file in blocks of 512 bytes, the command.
  * - It begins when it is sent a line: until then the agent has not written down which process it is, and if it dies first nothing runs.
- * - SIGTERM to the group ends the command; the script lives on to write the exit code, and what copies output to copy the rest.
+ * - SIGTERM to the group ends the command; the script lives on to write the exit code, and what copies output to copy the rest. So it
+ *   does through whatever else a command may send to its own group (`kill -INT 0`).
  * - Output goes through pipes: of a file, the command could cut off what it wrote itself (`> /dev/stdout`). A file that is full
  *   takes no more, and the rest is read and thrown away.
  * - `exec` never means a builtin or a function of the shell, so argv is a program's and nothing else.
@@ -18,9 +19,9 @@ import type { UserPlace } from "./user-folder.ts";
  */
 const SCRIPT = `unset agent_run agent_blocks; agent_run=$1 agent_blocks=$2; shift 2
 read -r _ || exit
-trap : TERM
-keep() { trap "" TERM XFSZ; (ulimit -f "$agent_blocks"; exec /bin/cat >"$agent_run/$1") || exec /bin/cat >/dev/null; }
-{ { trap : TERM; (exec "$@" </dev/null >&3 2>&4 3>&- 4>&-); echo $? >"$agent_run/exit"; } 4>&1 >/dev/null | keep stderr 3>&-; } 3>&1 | keep stdout
+trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2
+keep() { trap "" HUP INT QUIT PIPE ALRM TERM USR1 USR2 XFSZ; (ulimit -f "$agent_blocks"; exec /bin/cat >"$agent_run/$1") || exec /bin/cat >/dev/null; }
+{ { trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2; (exec "$@" </dev/null >&3 2>&4 3>&- 4>&-); echo $? >"$agent_run/exit"; } 4>&1 >/dev/null | keep stderr 3>&-; } 3>&1 | keep stdout
 : >"$agent_run/done"
 kill -9 0`;
 

@@ -97,6 +97,27 @@ describe("a command", () => {
     expect(isAlive(Number(readFileSync(path.join(userFolder(plane, "deaf"), "pid"), "utf8")))).toBe(false);
   });
 
+  it("is told of truthfully whatever it sends to its own group, and goes on if it means to", async () => {
+    const signals = "HUP INT QUIT PIPE ALRM TERM USR1 USR2";
+    const deaf = `trap : ${signals}; for one in ${signals}; do kill -$one 0; done; echo went on`;
+    expect(await runToEnd(plane, "ann", { command: deaf })).toMatchObject({
+      status: "succeeded",
+      stdout: "went on\n",
+    });
+    const command = "echo before; kill -INT 0; echo after";
+    expect(await runToEnd(plane, "ann", { command })).toMatchObject({ ...{ exitCode: 130, stdout: "before\n" } });
+  });
+
+  it("is followed to its end, and ended in time, also when somebody kills the process that carries it", async () => {
+    const kill = "kill -9 $(cut -d' ' -f5 /proc/self/stat)";
+    expect(await runToEnd(plane, "ann", { command: `${kill}; sleep 0.5; echo went on; exit 7` })).toMatchObject({
+      ...{ status: "failed", exitCode: 7, stdout: "went on\n" },
+    });
+    const endless = await runToEnd(plane, "ann", { command: `${kill}; echo $$; sleep 60`, timeout: 500 });
+    expect(endless).toMatchObject({ status: "timed_out" });
+    expect(isAlive(Number(endless.stdout))).toBe(false);
+  });
+
   it("that is cancelled gets SIGTERM and may say a last word", async () => {
     const command = `trap 'echo bye; exit 5' TERM; echo ready > ready; for i in $(seq 500); do sleep 0.05; done`;
     const { execId } = await post(plane, "bye", { command });
