@@ -4,7 +4,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type FileHandle, mkdir, open } from "node:fs/promises";
 import path from "node:path";
-import type { RunRecord, StopReason } from "./run-record.ts";
+import { isRunRecord, isStopReason, type RunRecord, type StopReason } from "./run-record.ts";
 
 export type Carrier = { readonly pid: number; readonly start: string };
 export type StreamName = "stdout" | "stderr";
@@ -25,24 +25,32 @@ export class RunFolder {
 
   /** Undefined where it was never written whole: nothing has begun then. */
   record(): RunRecord | undefined {
-    return parsed<RunRecord>(this.#text("record.json"));
+    return parsed(this.#text("record.json"), isRunRecord);
   }
 
   carrier(): Carrier | undefined {
-    return parsed<Carrier>(this.#text("carrier.json"));
+    return parsed(this.#text("carrier.json"), isCarrier);
   }
 
   writeCarrier(carrier: Carrier): void {
     this.#write("carrier.json", JSON.stringify(carrier));
   }
 
-  /** Written before the first signal, so that whoever finds the run ended knows by whom. The first reason stays. */
+  /**
+   * Written before the first signal, so that another agent which finds the run ended knows by whom. A disk that takes nothing more
+   * keeps no run from being ended.
+   */
   writeStop(reason: StopReason): void {
-    if (this.stopReason() === undefined) this.#write("stop", reason);
+    try {
+      this.#write("stop", reason);
+    } catch (error) {
+      process.stderr.write(`agent: ${this.path}: the reason to end it is not written down: ${String(error)}\n`);
+    }
   }
 
   stopReason(): StopReason | undefined {
-    return this.#text("stop") as StopReason | undefined;
+    const text = this.#text("stop");
+    return isStopReason(text) ? text : undefined;
   }
 
   /** Written by the wrapper, whole once its line is ended. */
@@ -106,10 +114,18 @@ async function synced(file: string, flags: string, text?: string): Promise<void>
   }
 }
 
-function parsed<T>(text: string | undefined): T | undefined {
+/** Undefined for what a crash of the whole machine, or anybody else, has made of it. */
+function parsed<T>(text: string | undefined, isWhole: (value: unknown) => value is T): T | undefined {
   try {
-    return text === undefined ? undefined : (JSON.parse(text) as T);
+    const value: unknown = text === undefined ? undefined : JSON.parse(text);
+    return isWhole(value) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isCarrier(value: unknown): value is Carrier {
+  if (typeof value !== "object" || value === null) return false;
+  const { pid, start } = value as Partial<Carrier>;
+  return Number.isSafeInteger(pid) && Number(pid) > 1 && typeof start === "string";
 }

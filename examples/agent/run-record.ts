@@ -11,7 +11,8 @@ export type RunOrder = {
   readonly notAfterMs: number;
 };
 
-export type StopReason = "timeout" | "stop" | "shutdown";
+const STOP_REASONS = ["timeout", "stop", "shutdown"] as const;
+export type StopReason = (typeof STOP_REASONS)[number];
 
 /** How a run stands, for whoever asks. */
 export type RunState =
@@ -55,8 +56,17 @@ export function isRunOrder(value: unknown): value is RunOrder {
     env !== null &&
     Object.entries(env).every(([name, text]) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && isArgument(text)) &&
     isArgument(workingDir) &&
-    [timeoutMs, outputBytesMax, notAfterMs].every((number) => Number.isSafeInteger(number) && Number(number) > 0)
+    [timeoutMs, outputBytesMax, notAfterMs].every(isPositive)
   );
+}
+
+export const isStopReason = (text: string | undefined): text is StopReason =>
+  (STOP_REASONS as readonly (string | undefined)[]).includes(text);
+
+export function isRunRecord(value: unknown): value is RunRecord {
+  if (typeof value !== "object" || value === null) return false;
+  const { userId, timeoutMs, outputBytesMax, startedAtMs } = value as Partial<RunRecord>;
+  return typeof userId === "string" && [timeoutMs, outputBytesMax, startedAtMs].every(isPositive);
 }
 
 export function isRunAsk(value: unknown): value is RunAsk {
@@ -67,3 +77,4 @@ export function isRunAsk(value: unknown): value is RunAsk {
 }
 
 const isArgument = (value: unknown): boolean => typeof value === "string" && !value.includes("\0");
+const isPositive = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) > 0;

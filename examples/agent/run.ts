@@ -22,6 +22,8 @@ export class Run {
   #sizes = { stdout: 0, stderr: 0 };
   #watcher: FSWatcher | undefined;
   #killAtMs = Number.POSITIVE_INFINITY;
+  /** Why it is being ended, where anybody but itself does that. */
+  #stopReason: StopReason | undefined;
   #exitSeenAtMs: number | undefined;
 
   /** `changed` is called whenever there may be news. */
@@ -34,7 +36,8 @@ export class Run {
     this.#state = { state: "running", startedAtMs: record.startedAtMs };
     this.#watcher = this.#watched();
     // One that was being stopped when the agent died is stopped by this one.
-    if (folder.stopReason() !== undefined) this.#killAtMs = Date.now();
+    this.#stopReason = folder.stopReason();
+    if (this.#stopReason !== undefined) this.#killAtMs = Date.now();
     this.look();
   }
 
@@ -134,6 +137,7 @@ export class Run {
 
   #end(reason: StopReason, killAfterMs: number): void {
     if (this.#killAtMs !== Number.POSITIVE_INFINITY) return;
+    this.#stopReason = reason;
     this.#folder.writeStop(reason);
     this.#killAtMs = Date.now() + killAfterMs;
     this.#signal("SIGTERM");
@@ -144,7 +148,7 @@ export class Run {
     this.#sizes = { stdout: this.#folder.size("stdout"), stderr: this.#folder.size("stderr") };
     const { startedAtMs } = this.#record;
     const exitCode = this.#folder.exitCode() ?? null;
-    const by = this.#folder.stopReason();
+    const by = this.#stopReason;
     this.#state =
       exitCode === null && by === undefined
         ? { state: "lost", cause: "neither its process nor its exit code is there" }
