@@ -79,13 +79,13 @@ export function pickBySnapshot(loads: readonly SnapshotLoad[], pick: SnapshotPic
 /** What one of the others' requests counts for by now. */
 export const othersShareNow = ({ share, ageMs }: SnapshotPick): number => share * Math.exp(-ageMs / OTHERS_FADE_MS);
 
-/** What it would mean for the instance to get one more. */
+/** What it would mean for the instance to get one more. Weight counts for those it has, so that lone requests take turns. */
 export function costOf(
   { inFlight, promised, others, doubtful, burden, slowness }: SnapshotLoad,
   share: number,
 ): number {
   const requests = inFlight + promised + others * share + (doubtful ? DOUBT_REQUESTS : 0);
-  return (requests + 1) * burden * slowness;
+  return (requests * burden + 1) * slowness;
 }
 
 const lookedAt = (instances: number, isolates: number): number =>

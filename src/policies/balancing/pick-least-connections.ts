@@ -34,7 +34,7 @@ function leastOf(pick: FleetPick, passedOver: ReadonlySet<string>): string | und
     const instance = instances[(start + i) % instances.length];
     if (instance === undefined || !isIn(instance) || (instance.tier ?? 0) > tierMax) continue;
     const { id, weight } = instance;
-    const cost = ((inFlight.get(id) ?? 0) + 1) / (weight * (shares.get(id) ?? 1));
+    const cost = (inFlight.get(id) ?? 0) / (weight * (shares.get(id) ?? 1));
     if (cost >= least) continue;
     least = cost;
     found = id;

@@ -127,12 +127,25 @@ describe("pickLeastConnections", () => {
           { id: "a", weight },
           { id: "b", weight: 1 },
         ],
-        inFlight: new Map([["a", requests]]),
+        inFlight: new Map([
+          ["a", requests],
+          ["b", 1],
+        ]),
         shares: new Map([["a", share]]),
         start: 0,
       });
-    expect([1, 2, 3].map((requests) => pick(3, 1, requests))).toEqual(["a", "a", "b"]);
-    expect(pick(3, 0.1, 0)).toBe("b");
+    expect([1, 2, 4].map((requests) => pick(3, 1, requests))).toEqual(["a", "a", "b"]);
+    expect([0, 1].map((requests) => pick(3, 0.1, requests))).toEqual(["a", "b"]);
+  });
+
+  it("gives lone requests to each in turn, whatever it weighs, and to one that starts slowly", () => {
+    const instances = [
+      { id: "a", weight: 9 },
+      { id: "b", weight: 1 },
+      { id: "c", weight: 1 },
+    ];
+    const idle = { ...nobody, instances, inFlight: new Map(), shares: new Map([["c", 0.1]]) };
+    expect([0, 1, 2].map((start) => pickLeastConnections({ ...idle, start }))).toEqual(["a", "b", "c"]);
   });
 
   it("picks a backup only while more than half of those before it are out", () => {

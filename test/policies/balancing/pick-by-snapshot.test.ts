@@ -38,10 +38,15 @@ describe("pickBySnapshot", () => {
   });
 
   it("counts requests by weight, and twice on an instance that is slow", () => {
-    const loads = (inFlight: number) => [loadOf("a", { inFlight, burden: 1 / 3 }), loadOf("b")];
-    expect([1, 2, 3].map((inFlight) => pickBySnapshot(loads(inFlight), fresh))).toEqual([0, 0, 1]);
+    const loads = (inFlight: number) => [loadOf("a", { inFlight, burden: 1 / 3 }), loadOf("b", { inFlight: 1 })];
+    expect([1, 2, 4].map((inFlight) => pickBySnapshot(loads(inFlight), fresh))).toEqual([0, 0, 1]);
     const slow = (inFlight: number) => [loadOf("a", { slowness: 2 }), loadOf("b", { inFlight })];
     expect([0, 1, 2].map((inFlight) => pickBySnapshot(slow(inFlight), fresh))).toEqual([1, 0, 0]);
+  });
+
+  it("gives lone requests to each in turn, whatever it weighs", () => {
+    const loads = [loadOf("a", { burden: 1 / 9 }), loadOf("b"), loadOf("c", { burden: 10 })];
+    expect([0, 1, 2].map((start) => pickBySnapshot(loads, { ...fresh, start }))).toEqual([0, 1, 2]);
   });
 
   it("looks at a part of the pool only where isolates are many, and never at fewer than two", () => {
@@ -79,7 +84,7 @@ describe("pickBySnapshot", () => {
         const loads = given.map(({ out, ...rest }, i) => loadOf(`i${i}`, { ...rest, outUntilMs: out ? 10 : 0 }));
         const share = 0.125;
         const weigh = ({ inFlight, promised, others, slowness, burden }: SnapshotLoad) =>
-          (inFlight + promised + others * (share * Math.exp(-ageMs / 300)) + 1) * burden * slowness;
+          ((inFlight + promised + others * (share * Math.exp(-ageMs / 300))) * burden + 1) * slowness;
         const order = loads.map((_, i) => (start + i) % loads.length);
         const among = order.filter((i) => !given[i]?.out);
         const least = Math.min(...among.map((i) => weigh(loads[i] ?? loadOf("none"))));
