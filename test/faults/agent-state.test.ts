@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 async function startAgent(stateDir: string) {
-  const env = { PATH: process.env.PATH, AGENT_KEY: "key", AGENT_STATE_DIR: stateDir } as NodeJS.ProcessEnv;
+  const env = { ...process.env, AGENT_KEY: "key", AGENT_STATE_DIR: stateDir };
   const agent = spawn(process.execPath, [ENTRY], { env, stdio: ["ignore", "pipe", "ignore"] });
   agents.push(agent);
   const lines = createInterface({ input: agent.stdout });
