@@ -3,7 +3,7 @@
 
 import * as v from "valibot";
 import { DAY_MS, durationMs } from "./bounded-count.ts";
-import { strict } from "./strict-object.ts";
+import { JsonObject, strict } from "./strict-object.ts";
 
 /** C61. */
 export const TIMEOUT_MS_DEFAULT = 30_000;
@@ -42,12 +42,20 @@ const Arguments = v.pipe(
   v.maxLength(ARGUMENTS_MAX, `must have at most ${ARGUMENTS_MAX} entries`),
   v.check(([program]) => program !== "", "must name a program"),
   v.check(
-    (all) => all.reduce((sum, one) => sum + one.length, 0) <= COMMAND_BYTES_MAX,
-    `must be at most ${COMMAND_BYTES_MAX} characters together`,
+    (all) => new TextEncoder().encode(all.join("")).byteLength <= COMMAND_BYTES_MAX,
+    `must be at most ${COMMAND_BYTES_MAX} bytes together`,
   ),
 );
 
+/** v.record would leave these out without a word. */
+const UNRECORDED = ["__proto__", "constructor", "prototype"];
+
 const Environment = v.pipe(
+  JsonObject,
+  v.check(
+    (all) => !UNRECORDED.some((name) => Object.hasOwn(all, name)),
+    `a name must not be one of ${UNRECORDED.join(", ")}`,
+  ),
   v.record(
     v.pipe(
       v.string(),

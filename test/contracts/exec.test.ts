@@ -48,6 +48,17 @@ describe("a request", () => {
     ["1,001 arguments", { argv: Array(1_001).fill("a") }, "argv must have at most 1000 entries"],
     ["1,001 variables", { command: "x", env: entries(1_001) }, "env must have at most 1000 entries"],
     ["NUL in a variable", { command: "x", env: { A: "\0" } }, "env.A must not contain NUL"],
+    [
+      "arguments beyond 64 KiB of UTF-8 together",
+      { argv: ["x", "é".repeat(20_000), "é".repeat(20_000)] },
+      "argv must be at most 65536 bytes together",
+    ],
+    ...["__proto__", "constructor", "prototype"].map((name): [string, unknown, string] => [
+      `a variable called ${name}, which would be lost`,
+      { command: "x", env: JSON.parse(`{"${name}":"y"}`) },
+      "env a name must not be one of __proto__, constructor, prototype",
+    ]),
+    ["a list for the variables", { command: "x", env: [] }, "env must be an object"],
     ["no milliseconds", { command: "x", timeout: 0 }, "timeout must be at least 1"],
     ["more than 300 s", { command: "x", timeout: 300_001 }, "timeout must be at most 300000"],
     ["NUL in the folder", { command: "x", workingDir: "a\0" }, "workingDir must not contain NUL"],
