@@ -11,7 +11,7 @@ const CAUSE_CHARACTERS_MAX = 300;
 type AgentStanding = Extract<ExecutorStanding, { readonly kind: "answers" | "silent" | "refused" }>;
 
 /** What an agent says to GET /users. */
-const Answer = v.object({ running: v.record(v.string(), v.number()) });
+const Answer = v.object({ running: v.custom<Readonly<Record<string, number>>>(isTally) });
 
 /** Where none is named, each user may have a container instead. */
 export const hasAgent = (env: object): boolean => (findText(env, "EXEC_AGENT_URL") ?? "") !== "";
@@ -43,4 +43,9 @@ function answered(body: unknown): AgentStanding {
   return parsed.success
     ? { kind: "answers", running: new Map(Object.entries(parsed.output.running)) }
     : { kind: "silent", cause: "what answers is no agent" };
+}
+
+/** v.record would leave out a user whose id is `constructor`. */
+function isTally(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.values(value).every(Number.isSafeInteger);
 }

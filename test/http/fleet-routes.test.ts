@@ -21,8 +21,7 @@ beforeEach(() => {
 });
 
 let count = 0;
-async function register(): Promise<string> {
-  const id = `fleet-${count++}`;
+async function register(id = `fleet-${count++}`): Promise<string> {
   await sendAsAdmin(`${USERS}/${id}`, { method: "PUT", body: { name: `Name of ${id}`, tier: 2 } });
   return id;
 }
@@ -56,6 +55,12 @@ describe("a user's state", () => {
     await completed(checkStatusUrl);
     expect(await callExecs(env, id, (execs) => execs.read(execId))).toMatchObject({ value: { status: "cancelled" } });
     expect(jsonOf(await stateOf(id))).toMatchObject({ state: "idle", restartedAt: expect.any(Number) });
+  });
+
+  it.each(["constructor", "prototype"])("is told of one who is called %s too", async (id) => {
+    const execId = await running(await register(id));
+    await callExecs(env, id, (execs) => execs.cancel(execId));
+    await until(async () => jsonOf(await stateOf(id)).state === "idle");
   });
 
   it("live says how long the executor took and when the backup was last synced", async () => {
