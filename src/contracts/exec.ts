@@ -6,12 +6,12 @@ import { DAY_MS, durationMs } from "./bounded-count.ts";
 import { JsonObject, strict } from "./strict-object.ts";
 
 /** C61. */
-export const TIMEOUT_MS_DEFAULT = 30_000;
-export const TIMEOUT_MS_MAX = 300_000;
+const TIMEOUT_MS_DEFAULT = 30_000;
+const TIMEOUT_MS_MAX = 300_000;
 export const RESULTS_MAX = 100;
 export const RESULT_TTL_MS = DAY_MS;
 
-export const COMMAND_BYTES_MAX = 65_536;
+const COMMAND_BYTES_MAX = 65_536;
 const ARGUMENTS_MAX = 1_000;
 const ENV_ENTRIES_MAX = 1_000;
 const ENV_NAME_MAX = 256;
@@ -90,10 +90,6 @@ export const ExecId = v.pipe(
     /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/,
     "must be 1 to 64 letters, digits, - and _, beginning with a letter or digit",
   ),
-);
-export const IdempotencyKey = v.pipe(
-  v.string(),
-  v.regex(/^[\x21-\x7e]{1,255}$/, "must be 1 to 255 visible ASCII characters"),
 );
 const fields = {
   /** Run by `sh -c`, as given. */

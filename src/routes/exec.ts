@@ -8,13 +8,13 @@ import {
   ExecId,
   ExecRequest,
   ExecStatus,
-  IdempotencyKey,
   isTerminal,
   type SubmitExec,
 } from "../contracts/exec.ts";
 import { ok, type Result, refuse } from "../contracts/refusals.ts";
 import { readBody } from "../http/body.ts";
 import { HttpError } from "../http/http-error.ts";
+import { idempotencyKeyOf } from "../http/idempotency-key.ts";
 import { readQuery, wholeNumber } from "../http/query.ts";
 import { reply } from "../http/reply.ts";
 import { callExecs } from "../objects.ts";
@@ -105,16 +105,14 @@ async function submit(request: IRequestStrict, env: Env): Promise<Result<Accepte
   const user = await knownUser(env, request.params.userId);
   if (!user.ok) return refuse(user.code, user.detail, { problems: [{ path: "userId", message: "is not registered" }] });
   const userId = user.value.id;
-  const key = request.headers.get("Idempotency-Key");
-  const parsed = v.safeParse(v.nullable(IdempotencyKey), key);
-  if (!parsed.success) return refuse("invalid_header", `Idempotency-Key ${parsed.issues[0].message}`);
+  const idempotencyKey = idempotencyKeyOf(request);
   const asked = await readBody(request, ExecRequest);
   const order = toOrder(asked);
   const command: SubmitExec = {
     userId,
     // Chosen before the call, which may be repeated when its answer is lost.
     execId: asked.execId ?? crypto.randomUUID(),
-    ...(key !== null && { idempotencyKey: key }),
+    ...(idempotencyKey !== undefined && { idempotencyKey }),
     digest: await digestOf(orderText(order)),
     order,
   };

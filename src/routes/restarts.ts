@@ -2,12 +2,11 @@
 
 import type { IRequestStrict } from "itty-router";
 import * as v from "valibot";
-import { IdempotencyKey } from "../contracts/exec.ts";
 import { ok, type Result, refuse } from "../contracts/refusals.ts";
 import { BulkRestart, type RestartStarted, type StartRestart } from "../contracts/restart-jobs.ts";
 import { USERS_MAX } from "../contracts/users.ts";
 import { readBody } from "../http/body.ts";
-import { HttpError } from "../http/http-error.ts";
+import { idempotencyKeyOf } from "../http/idempotency-key.ts";
 import { readQuery, wholeNumber } from "../http/query.ts";
 import { reply } from "../http/reply.ts";
 import { callDirectory } from "../objects.ts";
@@ -55,13 +54,13 @@ async function start(
   env: Env,
   { userIds, delayMs }: Pick<StartRestart, "userIds" | "delayMs">,
 ): Promise<Result<RestartStarted>> {
-  const idempotencyKey = keyOf(request);
+  const idempotencyKey = idempotencyKeyOf(request);
   const command: StartRestart = {
     // Chosen before the call, which may be repeated when its answer is lost.
     jobId: crypto.randomUUID(),
     delayMs,
     ...(userIds !== undefined && { userIds }),
-    ...(idempotencyKey !== null && { idempotencyKey }),
+    ...(idempotencyKey !== undefined && { idempotencyKey }),
   };
   const started = await callDirectory(env, (directory) => directory.startRestart(command));
   if (started.ok && started.value.created) {
@@ -70,10 +69,4 @@ async function start(
     await recordAction(env, "user.restart", { subject, detail: { jobId, users, delayMs } });
   }
   return started;
-}
-
-function keyOf(request: Request): string | null {
-  const parsed = v.safeParse(v.nullable(IdempotencyKey), request.headers.get("Idempotency-Key"));
-  if (parsed.success) return parsed.output;
-  throw new HttpError("invalid_header", `Idempotency-Key ${parsed.issues[0].message}`);
 }
