@@ -12,10 +12,11 @@ import { decodeSegment } from "../http/path-segment.ts";
 import { reply } from "../http/reply.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
 import { type LimitAddress, limitAddress } from "../isolate/limits/limit-address.ts";
-import { callControl, callLimiter, limiterShards } from "../objects.ts";
+import { callLimiter, limiterShards } from "../objects.ts";
 import { type CompiledLimit, ruleFor } from "../policies/limits/compiled-limit.ts";
 import { describeKey, describeLimits } from "../policies/limits/describe-limits.ts";
 import { writtenKey } from "../policies/limits/limit-key.ts";
+import { recordAction } from "./record-action.ts";
 
 const Refund = strict({ tokens: count(1, 1_000_000_000) });
 
@@ -90,6 +91,5 @@ function record(
 ): Promise<void> {
   const isTold = limit.parts.every(({ kind }) => kind !== "header");
   const detail = { ...counted, ...(isTold && { key: facts.key.slice(0, KEY_CHARACTERS_KEPT) }) };
-  const event: AuditEvent = { eventId: crypto.randomUUID(), action, actor: "admin", subject, detail };
-  return callControl(env, (control) => control.record(event));
+  return recordAction(env, action, { subject, detail });
 }

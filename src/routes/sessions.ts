@@ -2,15 +2,15 @@
 // `id` is the object's name, a hash: knowing it gives nobody the session.
 
 import type { IRequestStrict } from "itty-router";
-import type { AuditEvent } from "../contracts/control.ts";
 import { ok, type Result, refuse } from "../contracts/refusals.ts";
 import { OpenSession, type SessionSnapshot } from "../contracts/session.ts";
 import { readBody } from "../http/body.ts";
 import { mintCookie, signInHeaders } from "../http/cookies.ts";
 import { reply } from "../http/reply.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
-import { callControl, callSession } from "../objects.ts";
+import { callSession } from "../objects.ts";
 import { describeSession } from "../policies/sessions/session-record.ts";
+import { recordAction } from "./record-action.ts";
 
 /** POST /api/super/sessions: 201 with the session and its cookie; 503 session_keys_unset when none could be signed. */
 export const postSession = async (request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Response> => {
@@ -21,7 +21,7 @@ export const postSession = async (request: IRequestStrict, env: Env, ctx: Execut
   const { name, value } = minted.value;
   const opened = await callSession(env, name, (session) => session.open({ ...command, name }));
   if (!opened.ok) return reply(request, opened);
-  await record(env, "session.open", name, { userId: command.userId });
+  await recordAction(env, "session.open", { subject: name, detail: { userId: command.userId } });
   const headers = signInHeaders(request, domain, { value, maxAgeS: secondsToLive(opened.value) });
   return reply(request, toOperator(opened), { status: 201, headers });
 };
@@ -39,7 +39,7 @@ export const deleteSession = async (request: IRequestStrict, env: Env): Promise<
   if (id === undefined) return reply(request, refuse("unknown_session"));
   const revoked = await callSession(env, id, (session) => session.revoke());
   if (!revoked.ok && revoked.code === "unknown_session") return reply(request, revoked);
-  await record(env, "session.revoke", id, { published: revoked.ok });
+  await recordAction(env, "session.revoke", { subject: id, detail: { published: revoked.ok } });
   return reply(request, revoked.ok ? ok({ id, revoked: true }) : revoked);
 };
 
@@ -56,9 +56,3 @@ const toOperator = (session: Result<SessionSnapshot>): Result<unknown> =>
 
 const secondsToLive = (session: SessionSnapshot): number =>
   Math.floor((session.absoluteExpiresAt - session.data.createdAt) / 1_000);
-
-/** The call may be repeated when its answer is lost; the event id keeps that from counting twice. */
-function record(env: Env, action: string, subject: string, detail: NonNullable<AuditEvent["detail"]>): Promise<void> {
-  const event: AuditEvent = { eventId: crypto.randomUUID(), action, actor: "admin", subject, detail };
-  return callControl(env, (control) => control.record(event));
-}

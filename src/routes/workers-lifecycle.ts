@@ -13,9 +13,9 @@ import { reply } from "../http/reply.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
 import { membersOf } from "../isolate/pools/pool-members.ts";
 import { log } from "../log.ts";
-import { callControl } from "../objects.ts";
 import { readWorkerName } from "../policies/lifecycle/worker-name.ts";
 import { type Conduct, conduct, type WorkerOutcome } from "./conduct-lifecycle.ts";
+import { recordAction } from "./record-action.ts";
 
 const DEADLINE_MS = 30_000;
 const DEADLINE_MS_MAX = 300_000;
@@ -64,15 +64,8 @@ type Order = { readonly name: string; readonly action: LifecycleAction; readonly
 
 /** Before it is done, for it may take long. A control plane that does not answer keeps nobody from stopping a worker. */
 async function record(env: Env, { name: subject, action, deadlineMs }: Order): Promise<void> {
-  const event = {
-    eventId: crypto.randomUUID(),
-    action: `worker.${action}`,
-    actor: "admin",
-    subject,
-    detail: { deadlineMs },
-  };
   try {
-    await callControl(env, (control) => control.record(event));
+    await recordAction(env, `worker.${action}`, { subject, detail: { deadlineMs } });
   } catch (error) {
     log("error", "change of a worker not audited", { worker: subject, action, cause: String(error) });
   }
