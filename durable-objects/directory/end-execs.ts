@@ -2,7 +2,8 @@
 // that every exec ends as cancelled there. Called by the Directory object's jobs; it keeps nothing and may be repeated.
 
 import { withDeadline } from "../../src/deadline.ts";
-import { hasAgent, readAgentStanding } from "../../src/instances/agent-standing.ts";
+import { agentAddress } from "../../src/instances/agent-address.ts";
+import { readAgentStanding } from "../../src/instances/agent-standing.ts";
 import { callExecs } from "../../src/objects.ts";
 import type { RestartFinding } from "../../src/policies/fleet/restart-step.ts";
 
@@ -10,13 +11,14 @@ const CALL_MS_MAX = 5_000;
 
 /** Never rejects. Nothing counts as restarted while the agent does not answer: what it runs can't be known. */
 export async function endExecs(env: Env, userId: string, sinceMs: number): Promise<RestartFinding> {
-  if (hasAgent(env)) {
-    const standing = await readAgentStanding(env);
+  const agent = agentAddress(env);
+  if (agent !== undefined) {
+    const standing = await readAgentStanding(agent);
     if (standing.kind !== "answers") return standing;
   }
   try {
     return await withDeadline(
-      callExecs(env, userId, (execs) => end(execs, hasAgent(env), sinceMs)),
+      callExecs(env, userId, (execs) => end(execs, agent !== undefined, sinceMs)),
       CALL_MS_MAX,
     );
   } catch (error) {

@@ -2,6 +2,7 @@
 // Called by the ExecResultStore object; keeps nothing.
 
 import type { Executor, ExecutorAnswer, RunState, WatchReply } from "../../src/contracts/executor.ts";
+import type { AgentAddress } from "../../src/instances/agent-address.ts";
 
 /** Short, so that an agent that is back after a broken network is noticed in time. */
 const ANSWER_MS_MAX = 3_000;
@@ -9,8 +10,7 @@ const CAUSE_CHARACTERS_MAX = 300;
 
 type Sent = { readonly body?: unknown; readonly waitMs?: number; readonly signal?: AbortSignal };
 
-/** `url` without a trailing slash. */
-export function agentExecutor(url: string, key: string): Executor {
+export function agentExecutor({ url, key }: AgentAddress): Executor {
   const ask = <T>(method: string, path: string, sent: Sent = {}) =>
     askAgent<T>(`${url}${path}`, { method, key, ...sent });
   return {

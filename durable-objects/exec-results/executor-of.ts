@@ -1,7 +1,7 @@
 // Who runs commands in this deployment, and within which bounds. Read from the environment by the ExecResultStore object.
 
-import { findText } from "../../src/contracts/bindings.ts";
 import type { Executor } from "../../src/contracts/executor.ts";
+import { agentAddress } from "../../src/instances/agent-address.ts";
 import type { ExecSettings } from "../../src/policies/exec/exec-record.ts";
 import { agentExecutor } from "./agent-executor.ts";
 import { containerExecutor } from "./container-executor.ts";
@@ -11,9 +11,8 @@ const QUEUE_DEADLINE_MS_DEFAULT = 30_000;
 
 /** The agent where one is named, else the object's own container where objects have one; undefined where there is neither. */
 export function executorOf(env: Env, container: Container | undefined): Executor | undefined {
-  const url = findText(env, "EXEC_AGENT_URL") ?? "";
-  if (url === "") return container && containerExecutor(container);
-  return agentExecutor(url.replace(/\/+$/, ""), findText(env, "EXEC_AGENT_KEY") ?? "");
+  const agent = agentAddress(env);
+  return agent === undefined ? container && containerExecutor(container) : agentExecutor(agent);
 }
 
 export const execSettingsOf = (env: Env): ExecSettings => ({

@@ -2,9 +2,9 @@
 // know that without having anything run; commands are the ExecResultStore object's business.
 
 import * as v from "valibot";
-import { findText } from "../contracts/bindings.ts";
 import type { ExecutorStanding } from "../contracts/executor-standing.ts";
 import { withDeadline } from "../deadline.ts";
+import type { AgentAddress } from "./agent-address.ts";
 
 const ANSWER_MS_MAX = 5_000;
 const CAUSE_CHARACTERS_MAX = 300;
@@ -13,15 +13,12 @@ type AgentStanding = Extract<ExecutorStanding, { readonly kind: "answers" | "sil
 /** What an agent says to GET /users. */
 const Answer = v.object({ running: v.custom<Readonly<Record<string, number>>>(isTally) });
 
-/** Where none is named, each user may have a container instead. */
-export const hasAgent = (env: object): boolean => (findText(env, "EXEC_AGENT_URL") ?? "") !== "";
-
 /** Never rejects; 5 s at most. */
-export async function readAgentStanding(env: object): Promise<AgentStanding> {
+export async function readAgentStanding(agent: AgentAddress): Promise<AgentStanding> {
   // A signal of its own timer would keep an object awake until that goes off.
   const controller = new AbortController();
   try {
-    return await withDeadline(ask(env, controller.signal), ANSWER_MS_MAX);
+    return await withDeadline(ask(agent, controller.signal), ANSWER_MS_MAX);
   } catch (error) {
     return { kind: "silent", cause: `the agent does not answer: ${String(error)}`.slice(0, CAUSE_CHARACTERS_MAX) };
   } finally {
@@ -29,9 +26,8 @@ export async function readAgentStanding(env: object): Promise<AgentStanding> {
   }
 }
 
-async function ask(env: object, signal: AbortSignal): Promise<AgentStanding> {
-  const url = (findText(env, "EXEC_AGENT_URL") ?? "").replace(/\/+$/, "");
-  const headers = { Authorization: `Bearer ${findText(env, "EXEC_AGENT_KEY") ?? ""}` };
+async function ask({ url, key }: AgentAddress, signal: AbortSignal): Promise<AgentStanding> {
+  const headers = { Authorization: `Bearer ${key}` };
   const response = await fetch(`${url}/users`, { redirect: "manual", headers, signal });
   if (response.ok) return answered(await response.json());
   const isRefused = response.status === 401 || response.status === 403;

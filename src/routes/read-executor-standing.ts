@@ -4,7 +4,8 @@
 import type { ContainerStanding, ExecutorStanding } from "../contracts/executor-standing.ts";
 import type { User } from "../contracts/users.ts";
 import { withDeadline } from "../deadline.ts";
-import { hasAgent, readAgentStanding } from "../instances/agent-standing.ts";
+import { agentAddress } from "../instances/agent-address.ts";
+import { readAgentStanding } from "../instances/agent-standing.ts";
 import { log } from "../log.ts";
 import { callExecs } from "../objects.ts";
 
@@ -15,7 +16,8 @@ const ALL_MS_MAX = 20_000;
 
 /** Never rejects. Where the first user's object has no container, nobody's has: they are of one class. */
 export async function readExecutorStanding(env: Env, [first, ...others]: readonly User[]): Promise<ExecutorStanding> {
-  if (hasAgent(env)) return await readAgentStanding(env);
+  const agent = agentAddress(env);
+  if (agent !== undefined) return await readAgentStanding(agent);
   const sample = first === undefined ? undefined : await ask(env, first.id);
   if (first === undefined || sample?.container === "none") return { kind: "unset" };
   const of = new Map<string, ContainerStanding>(sample === undefined ? [] : [[first.id, sample]]);
