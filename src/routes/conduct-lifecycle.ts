@@ -71,16 +71,17 @@ async function restart(order: Conduct, instance: CompiledInstance): Promise<Work
   if (out.overtaken) return out;
   const restarted = isRestartable(instance) ? "process" : "rotation";
   const failure = (await renew(order, instance)) ?? (await warmUp(order, instance));
+  const { pool, env } = order;
+  const [now = drained] = await callRegistry(env, pool.name, (registry) => registry.progress([instance.id]));
+  if (now.changeId !== drained.changeId) return { ...out, state: now.state, restarted, overtaken: true };
   if (failure !== undefined) return { ...out, state: "out", restarted, failure };
-  const [after] = await callRegistry(order.env, order.pool.name, (registry) =>
-    registry.change({
-      ...orderOf(order, [instance.id]),
-      action: "start",
-      ...(drained.changeId !== undefined && { after: drained.changeId }),
-    }),
-  );
-  const state = after?.state ?? "in";
-  return { ...out, state, restarted, ...(state !== "in" && { overtaken: true }) };
+  const begin = {
+    ...orderOf(order, [instance.id]),
+    action: "start" as const,
+    ...(drained.changeId !== undefined && { after: drained.changeId }),
+  };
+  const [after = drained] = await callRegistry(env, pool.name, (registry) => registry.change(begin));
+  return { ...out, state: after.state, restarted, ...(after.state !== "in" && { overtaken: true }) };
 }
 
 const renew = async ({ env, deadlineMs }: Conduct, instance: CompiledInstance): Promise<string | undefined> =>

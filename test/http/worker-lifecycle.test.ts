@@ -158,6 +158,23 @@ describe("restart", () => {
     ]);
   });
 
+  it("whose instance somebody else puts in meanwhile says so, and neither that it failed nor goes on with the next", async () => {
+    const hooks: ((status: number) => void)[] = [];
+    vi.spyOn(globalThis, "fetch").mockImplementation(async (_, init) => {
+      const status = init?.method === "POST" ? await new Promise<number>((resolve) => void hooks.push(resolve)) : 200;
+      return new Response(null, { status });
+    });
+    for (const status of [200, 500]) {
+      const restarting = outcomes("rolled", "restart");
+      await vi.waitFor(() => expect(hooks).toHaveLength(1));
+      await outcomes("rolled:r1", "start");
+      hooks.pop()?.(status);
+      const [only, next] = await restarting;
+      expect(only).toMatchObject({ worker: "rolled:r1", state: "in", overtaken: true });
+      expect([only?.failure, next]).toEqual([undefined, undefined]);
+    }
+  });
+
   it.each([
     ["hook fails", async () => new Response(null, { status: 500 }), "its restart hook answered 500"],
     [
