@@ -27,6 +27,8 @@ const UserName = v.pipe(
   v.check((text) => text.isWellFormed(), "must be well-formed Unicode"),
   v.check((text) => text === text.trim(), "must not begin or end with a space"),
   v.regex(/^\P{Cc}*$/u, "must not contain control characters"),
+  // A path loses these, however they are encoded, so nobody could look such a name up.
+  v.check((text) => text !== "." && text !== "..", "must not be . or .."),
 );
 
 /** The size of a user's executor (C27). */

@@ -89,6 +89,7 @@ describe("a user", () => {
 
 describe("a refused registration names its field and registers nobody", () => {
   it.each<[string, unknown, string]>([
+    ["a name that every path loses", { name: ".." }, "name"],
     ["an empty name", { name: "" }, "name"],
     ["a name of 65 characters", { name: "n".repeat(65) }, "name"],
     ["a name with a line break", { name: "a\nb" }, "name"],
