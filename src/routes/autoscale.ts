@@ -4,16 +4,16 @@ import type { IRequestStrict } from "itty-router";
 import type { AutoscaleStatus, ScaleSettings } from "../contracts/autoscale.ts";
 import { ok, type Result, refuse } from "../contracts/refusals.ts";
 import { reply } from "../http/reply.ts";
-import { currentConfig } from "../isolate/config-snapshot.ts";
+import { answerOf } from "../isolate/answer-of.ts";
 import { callRegistry } from "../objects.ts";
-import { answerOf } from "./answer-of.ts";
+import { namedPool } from "./named-pool.ts";
 
 /** What is told of a pool that the platform scales, or whose registry nobody has called yet. */
 type Unscaled = Pick<AutoscaleStatus, "pool" | "scaledBy" | "min" | "max"> & { readonly why: string };
 
 /** GET /api/super/autoscale/{pool}: AutoscaleStatus or Unscaled; 404 unknown_pool, no_autoscale, 503 object_unavailable. */
 export const getAutoscale = async (request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Response> => {
-  const pool = (await currentConfig(env, ctx)).pools.get(request.params.pool ?? "");
+  const pool = await namedPool(request, env, ctx);
   if (pool === undefined) return reply(request, refuse("unknown_pool"));
   const { name, autoscale } = pool;
   return reply(request, autoscale === undefined ? refuse("no_autoscale") : await readStatus(env, name, autoscale));

@@ -4,10 +4,10 @@ import type { IRequestStrict } from "itty-router";
 import { ok, type RefusalCode } from "../contracts/refusals.ts";
 import type { RegistryStatus } from "../contracts/registry.ts";
 import { reply } from "../http/reply.ts";
+import { answerOf } from "../isolate/answer-of.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
 import { callRegistry } from "../objects.ts";
 import type { CompiledPool } from "../policies/routing/compiled-config.ts";
-import { answerOf } from "./answer-of.ts";
 
 export type PoolStatus = RegistryStatus | { readonly pool: string; readonly error: RefusalCode };
 

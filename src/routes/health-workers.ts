@@ -3,13 +3,13 @@
 import type { IRequestStrict } from "itty-router";
 import { ok } from "../contracts/refusals.ts";
 import { reply } from "../http/reply.ts";
+import { ANSWER_MS_MAX, answerOf } from "../isolate/answer-of.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
 import { SharedFinding } from "../isolate/shared-finding.ts";
 import { callRegistry } from "../objects.ts";
 import { reportWorkers, type WorkersReport } from "../policies/health/workers-report.ts";
 import { instancesOf } from "../policies/lifecycle/read-registration.ts";
 import type { CompiledPool } from "../policies/routing/compiled-config.ts";
-import { ANSWER_MS_MAX, answerOf } from "./answer-of.ts";
 
 /** Anyone may ask, as often as the limit `health` lets him: registries are asked once a second by each isolate all the same. */
 const FRESH_MS = 1_000;

@@ -3,17 +3,17 @@
 import type { IRequestStrict } from "itty-router";
 import { ok, type Result, refuse } from "../contracts/refusals.ts";
 import { reply } from "../http/reply.ts";
-import { currentConfig } from "../isolate/config-snapshot.ts";
+import { answerOf } from "../isolate/answer-of.ts";
 import { callHealth, callRegistry } from "../objects.ts";
 import { type HealthEvent, listHealthEvents } from "../policies/health/health-history.ts";
-import { answerOf } from "./answer-of.ts";
+import { namedPool } from "./named-pool.ts";
 
 /**
  * GET /api/super/health/{pool}/history: {pool, transitions}, ejections and what probes found in one list, the newest 1,000 first
  * (HealthEvent); 404 unknown_pool, 503 object_unavailable rather than half of the list.
  */
 export const getHealthHistory = async (request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Response> => {
-  const pool = (await currentConfig(env, ctx)).pools.get(request.params.pool ?? "");
+  const pool = await namedPool(request, env, ctx);
   return reply(request, pool === undefined ? refuse("unknown_pool") : await readHistory(env, pool.name));
 };
 

@@ -8,12 +8,12 @@ import { ok, type Result, refuse } from "../contracts/refusals.ts";
 import { readBody, readOptionalBody } from "../http/body.ts";
 import { decodeSegment } from "../http/path-segment.ts";
 import { reply } from "../http/reply.ts";
-import { currentConfig } from "../isolate/config-snapshot.ts";
 import { deploymentOf } from "../isolate/deployment.ts";
 import { log } from "../log.ts";
 import { callHealth, callRegistry } from "../objects.ts";
 import { readRegistration } from "../policies/lifecycle/read-registration.ts";
 import type { CompiledPool } from "../policies/routing/compiled-config.ts";
+import { namedPool } from "./named-pool.ts";
 
 /**
  * PUT /api/super/registry/{pool}/{instance} {url, ttlMs?, …}: the Registration, 201 where it is new, else 200 and renewed; 404 unknown_pool,
@@ -56,20 +56,17 @@ export const deleteInstance = async (request: IRequestStrict, env: Env, ctx: Exe
 
 /** GET /api/super/registry/{pool}: {pool, instances: Registration[]}, in the order they came. */
 export const getRegistry = async (request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Response> => {
-  const pool = await findPool(request, env, ctx);
+  const pool = await namedPool(request, env, ctx);
   if (pool === undefined) return reply(request, refuse("unknown_pool"));
   const { registered = [] } = await callRegistry(env, pool.name, (registry) => registry.health());
   return reply(request, ok({ pool: pool.name, instances: registered }));
 };
 
-const findPool = async (request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<CompiledPool | undefined> =>
-  (await currentConfig(env, ctx)).pools.get(decodeSegment(request.params.pool) ?? "");
-
 type RegisteredPlace = { readonly pool: CompiledPool; readonly id: string };
 
 /** Refuses an id that the configuration has given to another. */
 async function findPlace(request: IRequestStrict, env: Env, ctx: ExecutionContext): Promise<Result<RegisteredPlace>> {
-  const pool = await findPool(request, env, ctx);
+  const pool = await namedPool(request, env, ctx);
   if (pool === undefined) return refuse("unknown_pool");
   const id = decodeSegment(request.params.instance) ?? "";
   if (!v.is(Name, id)) return refuse("bad_path", "an instance's id is 1 to 64 of A-Z a-z 0-9 . _ -");

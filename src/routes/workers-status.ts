@@ -5,6 +5,7 @@ import { ok } from "../contracts/refusals.ts";
 import { offeredSecret } from "../http/admin.ts";
 import { reply } from "../http/reply.ts";
 import { probeInstance } from "../instances/probe-instance.ts";
+import { ANSWER_MS_MAX } from "../isolate/answer-of.ts";
 import { currentConfig } from "../isolate/config-snapshot.ts";
 import { deploymentOf } from "../isolate/deployment.ts";
 import { membersOf } from "../isolate/pools/pool-members.ts";
@@ -12,7 +13,6 @@ import { SharedFinding } from "../isolate/shared-finding.ts";
 import { describeTarget } from "../policies/balancing/describe-instance.ts";
 import { type Probe, verdictOf } from "../policies/health/probe-verdict.ts";
 import type { CompiledConfig, CompiledInstance } from "../policies/routing/compiled-config.ts";
-import { ANSWER_MS_MAX } from "./answer-of.ts";
 
 const TIMEOUT_MS = 5_000;
 /** Each may be asked twice, and a request may call other Workers 32 times. What is beyond is `unknown`. */

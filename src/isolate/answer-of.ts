@@ -1,4 +1,4 @@
-// What an object behind a pool answers to a route that asks several: one that fails or is silent spoils nobody else's answer.
+// What an object behind a pool answers to whoever asks several: one that fails or is silent spoils nobody else's answer.
 
 import { waitAtMost } from "../deadline.ts";
 import { log } from "../log.ts";
