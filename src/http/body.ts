@@ -6,6 +6,9 @@ import { HttpError } from "./http-error.ts";
 import { jsonErrorPosition } from "./json-error-position.ts";
 
 const BODY_BYTES_MAX = 1_048_576;
+/** Media types a body may have. */
+export const JSON_ONLY = ["application/json"];
+export const JSON_OR_PATCH = ["application/json", "application/merge-patch+json"];
 
 /** The body as `schema` sees it. Throws HttpError 413, 415, 400 malformed_json or 400 invalid_body. */
 export async function readBody<S extends v.GenericSchema>(request: Request, schema: S): Promise<v.InferOutput<S>> {
@@ -22,8 +25,6 @@ export async function readOptionalBody<S extends v.GenericSchema>(
   checkMediaType(request, JSON_ONLY);
   return conform(schema, parseJson(text));
 }
-
-const JSON_ONLY = ["application/json"];
 
 function conform<S extends v.GenericSchema>(schema: S, value: unknown): v.InferOutput<S> {
   const parsed = v.safeParse(schema, value);

@@ -8,3 +8,7 @@ export function decodeSegment(segment = ""): string | undefined {
     return undefined;
   }
 }
+
+/** A version as it is told, so that each has one address; undefined for anything else. */
+export const versionIn = (segment = ""): number | undefined =>
+  /^(?:0|[1-9]\d{0,15})$/.test(segment) ? Number(segment) : undefined;

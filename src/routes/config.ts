@@ -6,8 +6,9 @@ import * as v from "valibot";
 import { describeBindings } from "../contracts/bindings.ts";
 import type { ConfigChange } from "../contracts/control.ts";
 import { ok, type Result, refuse } from "../contracts/refusals.ts";
-import { readBody, readJson } from "../http/body.ts";
+import { JSON_ONLY, JSON_OR_PATCH, readBody, readJson } from "../http/body.ts";
 import { HttpError } from "../http/http-error.ts";
+import { versionIn } from "../http/path-segment.ts";
 import { readQuery, wholeNumber } from "../http/query.ts";
 import { reply } from "../http/reply.ts";
 import { requestIdOf } from "../http/request-id.ts";
@@ -15,15 +16,10 @@ import { callControl } from "../objects.ts";
 import { namesVersion, versionTag } from "../policies/config/precondition.ts";
 import { refuseTooDeep, validateDocument } from "../policies/config/validate-document.ts";
 
-const JSON_ONLY = ["application/json"];
-const JSON_OR_PATCH = ["application/json", "application/merge-patch+json"];
-
 const HistoryPage = v.strictObject({
   limit: v.optional(wholeNumber(1, 1_000), "50"),
   before: v.optional(wholeNumber(0, Number.MAX_SAFE_INTEGER)),
 });
-/** As versions are told, so that each has one address. */
-const VERSION = /^[1-9]\d{0,15}$|^0$/;
 const Rollback = v.strictObject({ version: v.pipe(v.number(), v.integer(), v.minValue(0)) });
 
 /** GET /api/super/config: the document itself, so that what was read can be edited and put back; 304 for a known version. */
@@ -72,9 +68,9 @@ export const getConfigHistory = async (request: IRequestStrict, env: Env): Promi
 
 /** GET /api/super/config/history/:version: {version, document} as it was; 404 unknown_version. */
 export const getConfigVersion = async (request: IRequestStrict, env: Env): Promise<Response> => {
-  const version = request.params.version ?? "";
-  if (!VERSION.test(version)) return reply(request, refuse("unknown_version", "a version is a whole number"));
-  return reply(request, await callControl(env, (control) => control.version(Number(version))));
+  const version = versionIn(request.params.version);
+  if (version === undefined) return reply(request, refuse("unknown_version", "a version is a whole number"));
+  return reply(request, await callControl(env, (control) => control.version(version)));
 };
 
 async function readDocument(request: Request, mediaTypes: readonly string[]): Promise<unknown> {

@@ -12,8 +12,9 @@ import {
   type UserConfigChange,
   type UserConfigEdit,
 } from "../contracts/user-config.ts";
-import { readBody, readJson } from "../http/body.ts";
+import { JSON_ONLY, JSON_OR_PATCH, readBody, readJson } from "../http/body.ts";
 import { HttpError } from "../http/http-error.ts";
+import { versionIn } from "../http/path-segment.ts";
 import { reply } from "../http/reply.ts";
 import { requestIdOf } from "../http/request-id.ts";
 import { callDirectory } from "../objects.ts";
@@ -23,11 +24,7 @@ import { everyUser } from "./every-user.ts";
 import { readUserId } from "./known-user.ts";
 import { recordAction } from "./record-action.ts";
 
-const JSON_ONLY = ["application/json"];
-const JSON_OR_PATCH = ["application/json", "application/merge-patch+json"];
 const Rollback = strict({ version: count(0, Number.MAX_SAFE_INTEGER) });
-/** As versions are told, so that each has one address. */
-const VERSION = /^[1-9]\d{0,15}$|^0$/;
 /** Patched by one call: each may hold 64 KiB, and others wait meanwhile. */
 const PATCHED_AT_ONCE_MAX = 100;
 
@@ -68,9 +65,9 @@ export const getUserConfigHistory = async (request: IRequestStrict, env: Env): P
 export const getUserConfigVersion = async (request: IRequestStrict, env: Env): Promise<Response> => {
   const id = readUserId(request.params.id);
   if (!id.ok) return reply(request, id);
-  const version = request.params.version ?? "";
-  if (!VERSION.test(version)) return reply(request, refuse("unknown_version", "a version is a whole number"));
-  const kept = await callDirectory(env, (directory) => directory.config(id.value, Number(version)));
+  const version = versionIn(request.params.version);
+  if (version === undefined) return reply(request, refuse("unknown_version", "a version is a whole number"));
+  const kept = await callDirectory(env, (directory) => directory.config(id.value, version));
   if (!kept.ok) return reply(request, kept);
   const { tag: _, ...value } = kept.value;
   return reply(request, ok(value));
