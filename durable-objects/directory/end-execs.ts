@@ -5,6 +5,7 @@ import { withDeadline } from "../../src/deadline.ts";
 import { agentAddress } from "../../src/instances/agent-address.ts";
 import { readAgentStanding } from "../../src/instances/agent-standing.ts";
 import { callExecs } from "../../src/objects.ts";
+import { causeText } from "../../src/policies/exec/cause-text.ts";
 import type { RestartFinding } from "../../src/policies/fleet/restart-step.ts";
 
 const CALL_MS_MAX = 5_000;
@@ -22,7 +23,7 @@ export async function endExecs(env: Env, userId: string, sinceMs: number): Promi
       CALL_MS_MAX,
     );
   } catch (error) {
-    return { kind: "silent", cause: `the user's execs can't be told to end: ${String(error)}` };
+    return { kind: "silent", cause: causeText("the user's execs can't be told to end", error) };
   }
 }
 

@@ -3,10 +3,10 @@
 
 import type { Executor, ExecutorAnswer, RunState, WatchReply } from "../../src/contracts/executor.ts";
 import type { AgentAddress } from "../../src/instances/agent-address.ts";
+import { causeText } from "../../src/policies/exec/cause-text.ts";
 
 /** Short, so that an agent that is back after a broken network is noticed in time. */
 const ANSWER_MS_MAX = 3_000;
-const CAUSE_CHARACTERS_MAX = 300;
 
 type Sent = { readonly body?: unknown; readonly waitMs?: number; readonly signal?: AbortSignal };
 
@@ -39,12 +39,10 @@ async function askAgent<T>(
       signal: leaving.signal,
     });
     if (response.ok) return { kind: "answer", value: await response.json<T>() };
-    const cause = `the agent answers ${response.status}: ${await response.text()}`
-      .slice(0, CAUSE_CHARACTERS_MAX)
-      .trim();
+    const cause = causeText(`the agent answers ${response.status}`, await response.text());
     return { kind: response.status === 401 || response.status === 403 ? "refused" : "undone", cause };
   } catch (error) {
-    return { kind: "silent", cause: `the agent does not answer: ${String(error)}`.slice(0, CAUSE_CHARACTERS_MAX) };
+    return { kind: "silent", cause: causeText("the agent does not answer", error) };
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", leave);

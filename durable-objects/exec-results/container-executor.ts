@@ -2,6 +2,7 @@
 // record: what was running when the object is restarted is lost, and an order is written down as begun before it is.
 
 import type { Executor, ExecutorAnswer, RunNews } from "../../src/contracts/executor.ts";
+import { causeText } from "../../src/policies/exec/cause-text.ts";
 import { ContainerRun } from "./container-run.ts";
 import { NewsBell } from "./news-bell.ts";
 
@@ -31,7 +32,7 @@ export function containerExecutor(container: Container): Executor {
         return answer(stateOf(runId));
       } catch (error) {
         // Whether it began can't be known.
-        return answer({ state: "lost", cause: `the container did not answer: ${String(error)}`.slice(0, 300) });
+        return answer({ state: "lost", cause: causeText("the container did not answer", error) });
       }
     },
     async watch({ runs: asks, waitMs }, signal) {
@@ -78,7 +79,7 @@ async function makeReady(container: Container): Promise<string | undefined> {
       await (await container.exec(["/bin/sh", "-c", ":"])).exitCode;
       return undefined;
     } catch (error) {
-      cause = `the container does not start: ${String(error)}`.slice(0, 300);
+      cause = causeText("the container does not start", error);
       await scheduler.wait(READY_POLL_MS);
     }
   }

@@ -4,6 +4,7 @@
 import { Buffer } from "node:buffer";
 import type { OutputStream } from "../../src/contracts/exec.ts";
 import type { EndedBy, RunAsk, RunNews, RunOrder, RunState } from "../../src/contracts/executor.ts";
+import { causeText } from "../../src/policies/exec/cause-text.ts";
 import { wholeCharacters } from "../../src/policies/exec/whole-characters.ts";
 
 /**
@@ -80,7 +81,7 @@ export class ContainerRun {
       const [code] = await Promise.all([exitCode, this.#drain("stdout", stdout), this.#drain("stderr", stderr)]);
       this.#state = { state: "ended", startedAtMs, endedAtMs: Date.now(), exitCode: code, by: this.#by };
     } catch (error) {
-      this.#state = { state: "lost", cause: `its container failed: ${String(error)}`.slice(0, 300) };
+      this.#state = { state: "lost", cause: causeText("its container failed", error) };
     }
     clearTimeout(this.#timer);
     this.#changed();

@@ -4,10 +4,10 @@
 import * as v from "valibot";
 import type { ExecutorStanding } from "../contracts/executor-standing.ts";
 import { withDeadline } from "../deadline.ts";
+import { causeText } from "../policies/exec/cause-text.ts";
 import type { AgentAddress } from "./agent-address.ts";
 
 const ANSWER_MS_MAX = 5_000;
-const CAUSE_CHARACTERS_MAX = 300;
 type AgentStanding = Extract<ExecutorStanding, { readonly kind: "answers" | "silent" | "refused" }>;
 
 /** What an agent says to GET /users. */
@@ -20,7 +20,7 @@ export async function readAgentStanding(agent: AgentAddress): Promise<AgentStand
   try {
     return await withDeadline(ask(agent, controller.signal), ANSWER_MS_MAX);
   } catch (error) {
-    return { kind: "silent", cause: `the agent does not answer: ${String(error)}`.slice(0, CAUSE_CHARACTERS_MAX) };
+    return { kind: "silent", cause: causeText("the agent does not answer", error) };
   } finally {
     controller.abort();
   }
