@@ -148,7 +148,7 @@ export class ExecDriver {
       const withBoth = this.#append(withStdout, "stderr", Buffer.from(news.stderr, "base64"));
       return { ...withBoth, capped: withBoth.capped || news.capped };
     });
-    this.#settle(exec, outcomeOfNews(news.run, "running"));
+    this.#settle(exec, outcomeOfNews(news.run));
   }
 
   #append(exec: ExecRecord, stream: OutputStream, bytes: Uint8Array): ExecRecord {

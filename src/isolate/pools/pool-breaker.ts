@@ -1,7 +1,7 @@
 // What an isolate knows of its pool's circuit breaker: lets requests pass, refuses them, or lets one through that the registry granted as a
 // trial. Decides nothing about the pool itself. PoolLeases owns it; asked only for pools that have a breaker.
 
-import type { BreakerNotice } from "../../contracts/breaker.ts";
+import type { BreakerNotice, TrialVerdict } from "../../contracts/breaker.ts";
 import type { LeaseCall, LeaseReply } from "../../contracts/registry.ts";
 import type { Lifetime } from "../lifetime.ts";
 import type { PoolLine } from "./pool-line.ts";
@@ -12,7 +12,7 @@ export type Passage =
   | { readonly kind: "refuse"; readonly retryAfterMs: number };
 
 /** One request let through to try the pool; only the first verdict counts. */
-export type Trial = { readonly conclude: (verdict: "answered" | "failed" | "unused") => void };
+export type Trial = { readonly conclude: (verdict: Exclude<TrialVerdict, "pending">) => void };
 
 type BreakerOptions = {
   readonly line: PoolLine;
@@ -41,7 +41,7 @@ export class PoolBreaker {
   #waiting = 0;
   /** Granted, and no request has taken it yet: the call that was answered with it. */
   #spare: { readonly callId: number; readonly untilMs: number }[] = [];
-  readonly #trials = new Map<number, "pending" | "answered" | "failed" | "unused">();
+  readonly #trials = new Map<number, TrialVerdict>();
 
   constructor(options: BreakerOptions) {
     this.#options = options;

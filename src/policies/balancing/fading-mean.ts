@@ -25,6 +25,11 @@ export class FadingMean {
     this.heardAtMs = nowMs;
   }
 
+  /** It fades as a whole, so that it is the same at any time; 0 where nothing was heard. */
+  get mean(): number {
+    return this.weight === 0 ? 0 : this.sum / this.weight;
+  }
+
   /** The mean at `nowMs` with `granted` zeros among what was heard: they are all that is left in the end. */
   shareAt(nowMs: number, granted: number): number {
     const kept = this.#keptAt(nowMs);

@@ -36,6 +36,5 @@ export const pacesNow = (book: PaceBook, instances: Instances, nowMs: number): F
   instances.flatMap(({ id }): FleetPace[] => {
     const pace = book.get(id);
     if (pace === undefined) return [];
-    const { sum, weight } = pace.ms;
-    return [[id, weight === 0 ? 0 : sum / weight, pace.failures.shareAt(nowMs, TAKEN_FOR_GRANTED)]];
+    return [[id, pace.ms.mean, pace.failures.shareAt(nowMs, TAKEN_FOR_GRANTED)]];
   });

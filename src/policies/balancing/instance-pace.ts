@@ -20,6 +20,7 @@ const SLOWNESS_MAX = 2;
 const FAILURE_LOG_TIMES = Math.log(10);
 /** Without an answer since, what was known of it fades: it is tried again. */
 const KNOWN_FADE_MS = 10_000;
+
 /** Means are of logarithms, so that one very long answer does not outweigh all others. */
 export class PoolPace {
   readonly #mean = new FadingMean(POOL_FADE_MS);
@@ -29,8 +30,7 @@ export class PoolPace {
   }
 
   get usualLogMs(): number {
-    const { sum, weight } = this.#mean;
-    return weight === 0 ? 0 : sum / weight;
+    return this.#mean.mean;
   }
 
   /** What an answer of the pool usually takes; 1 until anything is known. */

@@ -48,18 +48,10 @@ export type ExecSettings = { readonly outputBytesMax: number; readonly queueDead
 type Beginning = ExecSettings & { readonly runId: string; readonly nowMs: number };
 
 export const newExec = (
-  {
-    userId,
-    execId,
-    idempotencyKey = null,
-    digest,
-    order,
-  }: Omit<SubmitExec, "idempotencyKey"> & {
-    readonly idempotencyKey?: string | null;
-  },
+  { userId, execId, idempotencyKey, digest, order }: SubmitExec,
   { runId, nowMs, outputBytesMax, queueDeadlineMs }: Beginning,
 ): ExecRecord => ({
-  ...{ execId, runId, userId, idempotencyKey, digest, order, outputBytesMax },
+  ...{ execId, runId, userId, idempotencyKey: idempotencyKey ?? null, digest, order, outputBytesMax },
   ...{ status: "queued", cancelRequested: false, exitCode: null, error: null },
   ...{ stdoutBytes: 0, stderrBytes: 0, capped: false, lastSeq: 0 },
   ...{

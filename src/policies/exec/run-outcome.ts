@@ -1,6 +1,6 @@
 // What a run's state, as its executor tells it, makes of an exec. Called by the ExecResultStore object for every answer.
 
-import type { ExecStatus, TerminalStatus } from "../../contracts/exec.ts";
+import type { TerminalStatus } from "../../contracts/exec.ts";
 import type { RunState } from "../../contracts/executor.ts";
 
 /** Times by the executor's clock. */
@@ -35,11 +35,10 @@ export function outcomeOfStart(run: RunState): Outcome | undefined {
 export const outcomeOfStop = (run: RunState): Outcome | undefined =>
   run.state === "unknown" ? withoutRun("cancelled", null) : outcomeOfStart(run);
 
-/** Of what a watched run tells, with which all of its output has come. */
-export function outcomeOfNews(run: RunState, status: ExecStatus): Outcome | undefined {
+/** Of what a run that had begun tells when it is watched, with which all of its output has come. */
+export function outcomeOfNews(run: RunState): Outcome | undefined {
   if (run.state === "ended") return { ...run, ...endOf(run) };
-  // Whoever was to run it has no record of a run that had begun.
-  if (run.state === "unknown" && status === "running") return withoutRun("lost", "the executor has no record of it");
+  if (run.state === "unknown") return withoutRun("lost", "the executor has no record of it");
   return outcomeOfStart(run);
 }
 

@@ -91,8 +91,8 @@ export function progressIn(books: RegistryBooks, nowMs: number): (instanceId: st
 
 /**
  * Isolates that may still send a request on what they knew before `version`. One that was silent for long enough asks first, unless it has a
- * request under way that it may hedge or try again at once. After a
- * restart nobody has reported yet: one stands for all of them until whoever has something in flight must have called.
+ * request under way that it may hedge or try again at once. After a restart nobody has reported yet: one stands for all of
+ * them until whoever has something in flight must have called.
  */
 function countUnheard(books: RegistryBooks, version: number, nowMs: number): number {
   const { renewAfterMs } = leaseTiming(books.fleet.isolates.size);

@@ -49,13 +49,13 @@ describe("what a watched run tells", () => {
     ["no process and no exit code", { state: "lost", cause: "gone" }, { status: "lost", error: "gone" }],
     ["no record", { state: "unknown" }, { status: "lost", error: "the executor has no record of it" }],
   ] as const)("%s", (_, run, after) => {
-    const outcome = outcomeOfNews(run as RunState, "running");
+    const outcome = outcomeOfNews(run as RunState);
     expect(outcome && settle(running, outcome, T0 + 100)).toMatchObject({ ...after, completedAt: expect.any(Number) });
   });
 
   it("keeps times in order, whatever the executor's clock says, and a day from the end", () => {
     const at = (endedAtMs: number) => {
-      const outcome = outcomeOfNews(ended({ endedAtMs }), "running");
+      const outcome = outcomeOfNews(ended({ endedAtMs }));
       const settled = outcome && settle(running, outcome, T0 + 100);
       expect(settled?.expiresAt).toBe((settled?.completedAt ?? 0) + DAY);
       return settled?.completedAt;
@@ -64,7 +64,7 @@ describe("what a watched run tells", () => {
   });
 
   it("takes the environment away with the end, and tells nobody of it before", () => {
-    const outcome = outcomeOfNews(ended(), "running");
+    const outcome = outcomeOfNews(ended());
     expect(outcome && settle(running, outcome, T0 + 100)?.order.env).toEqual({});
     expect(JSON.stringify([summaryOf(queued), summaryOf(running)])).not.toContain("s3cret");
   });
@@ -84,7 +84,7 @@ describe("a stop", () => {
 
 it("what has ended is changed by no further outcome", () => {
   const lost = settle(queued, { status: "lost", exitCode: null, error: "silence" }, T0 + 30_000);
-  const late = outcomeOfNews(ended(), "running");
+  const late = outcomeOfNews(ended());
   expect(lost && late && settle(lost, late, T0 + 40_000)).toBeUndefined();
 });
 
