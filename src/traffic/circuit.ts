@@ -3,6 +3,7 @@
 import { type Refusal, refuse } from "../contracts/refusals.ts";
 import type { Passage, Trial } from "../isolate/pools/pool-breaker.ts";
 import type { PoolLeases } from "../isolate/pools/pool-leases.ts";
+import { retryAfterSeconds } from "../policies/forwarding/retry-after-seconds.ts";
 import type { Scope } from "./scope.ts";
 
 /** `ok` with the trial this request is, if it is one. */
@@ -19,6 +20,5 @@ const judge = (passage: Passage): Circuit =>
     ? refuseForMs(passage.retryAfterMs)
     : { ok: true, ...(passage.trial && { trial: passage.trial }) };
 
-/** Retry-After is in whole seconds. */
 export const refuseForMs = (ms: number): Refusal =>
-  refuse("circuit_open", undefined, { retryAfter: Math.max(1, Math.ceil(ms / 1_000)) });
+  refuse("circuit_open", undefined, { retryAfter: retryAfterSeconds(ms) });

@@ -1,6 +1,7 @@
 // What one limit has to say of one request, and how that is told: headers of the IETF draft beside the older ones, and a refusal's body.
 
 import { type Refusal, refuse } from "../../contracts/refusals.ts";
+import { retryAfterSeconds } from "../forwarding/retry-after-seconds.ts";
 
 /** `windowMs` is undefined where not a rate is limited but what goes on at one time. */
 export type LimitFact = {
@@ -11,8 +12,6 @@ export type LimitFact = {
   /** Until more comes free, ms; 0 while nothing is counted. */
   readonly releaseInMs: number;
 };
-
-const seconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1_000));
 
 /**
  * `RateLimit` and `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers for each, and `X-RateLimit-*` for the one that is nearest
@@ -53,12 +52,12 @@ export const denialRefusal = ({ fact, why }: Denial, nowMs: number): LimitRefusa
 
 /** 429 with the five keys of L67: `retryAfter` in seconds, `reset` as ISO time. */
 export function limitRefusal(fact: LimitFact, nowMs: number): LimitRefusal {
-  const retryAfter = seconds(fact.releaseInMs);
+  const retryAfter = retryAfterSeconds(fact.releaseInMs);
   const { name, limit, remaining } = fact;
   const reset = new Date(nowMs + retryAfter * 1_000).toISOString();
   const code = fact.windowMs === undefined ? "too_many_at_once" : "rate_limited";
   return {
     refusal: refuse(code, `limit ${name}`, { retryAfter, limit, remaining, reset }),
-    headers: [["Retry-After", String(retryAfter)], ...limitHeaders([fact], nowMs)],
+    headers: limitHeaders([fact], nowMs),
   };
 }

@@ -82,16 +82,13 @@ describe("limitRefusal", () => {
     [1_001, 2],
     [59_999, 60],
   ])("asks to come back after whole seconds, one at least: %d ms are %d s", (releaseInMs, retryAfter) => {
-    const { refusal, headers } = limitRefusal({ ...rate, releaseInMs }, NOW);
+    const { refusal } = limitRefusal({ ...rate, releaseInMs }, NOW);
     expect(refusal.data?.retryAfter).toBe(retryAfter);
-    expect(Object.fromEntries(headers)["Retry-After"]).toBe(String(retryAfter));
     expect(refusal.data?.reset).toBe(new Date(NOW + retryAfter * 1_000).toISOString());
   });
 
-  it("has the headers of the limit that refuses, and Retry-After first", () => {
-    const { headers } = limitRefusal(rate, NOW);
-    expect(headers[0]).toEqual(["Retry-After", "2"]);
-    expect(headers.slice(1)).toEqual(limitHeaders([rate], NOW));
+  it("has the headers of the limit that refuses", () => {
+    expect(limitRefusal(rate, NOW).headers).toEqual(limitHeaders([rate], NOW));
   });
 });
 
