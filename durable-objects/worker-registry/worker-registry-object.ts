@@ -1,6 +1,7 @@
 // One per pool: decides round-robin and least-connections for every isolate, and knows what is in flight everywhere.
-// Tables: roster, cursor, ejections, verdicts, breaker_transitions, scale_decisions, registrations, closings, membership. Alarm: every TICK_MS while isolates or
-// positions are out, and when a registration lapses or an instance has had its time to drain; lapses what is overdue and writes the books down; where the pool is scaled, once per tick (scale-settings.ts).
+// Tables: roster, cursor, ejections, verdicts, breaker_transitions, scale_decisions, registrations, closings, membership.
+// Alarm: every TICK_MS while isolates or positions are out, once per tick of a pool that is scaled (scale-settings.ts), and when a
+// registration lapses or an instance has had its time to drain; lapses what is overdue and writes the books down.
 // RPC: lease (isolates: report, renew and lease in one call); hearHealth (HealthMonitor: what probes find); register, heartbeat, deregister
 // (instances that register themselves); change, progress (operators: who is in); status, health, ejections, scaling (those who look).
 // Never awaits, never writes a row per request.

@@ -43,7 +43,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, { runs
     return isRunOrder(order) ? { status: 200, body: await runs.start(runId, order) } : UNFIT;
   }
   if (method === "POST" && verb === "stop") return { status: 200, body: await runs.stop(runId) };
-  if (method === "DELETE" && verb === "") return { status: 200, body: (await runs.forget(runId)) ?? null };
+  if (method === "DELETE" && verb === "") {
+    await runs.forget(runId);
+    return { status: 200, body: null };
+  }
   return { status: 405, body: { error: "the method is not allowed here" } };
 }
 

@@ -1,6 +1,6 @@
 // An instance as operators and registries see it: where it leads, without anything secret. Used for rosters and the admin's listings.
 
-import type { RegistryStatus, Roster } from "../../contracts/registry.ts";
+import type { RegistryStatus, Roster, RosterInstance } from "../../contracts/registry.ts";
 import { type InstanceStanding, standingsIn } from "../health/instance-standing.ts";
 import type { CompiledInstance, CompiledPool, Target } from "../routing/compiled-config.ts";
 import { tierOf } from "./serving-tier.ts";
@@ -14,17 +14,20 @@ export function describeTarget(target: Target): string {
   return target.base.replace(/^([a-z]+:\/\/)[^/]*@/i, "$1").slice(0, TARGET_LENGTH_MAX);
 }
 
+/** What positions are dealt over. */
+export const rosterInstance = (instance: CompiledInstance): RosterInstance => ({
+  id: instance.id,
+  target: describeTarget(instance.target),
+  weight: instance.weight,
+  ...(tierOf(instance) > 0 && { tier: tierOf(instance) }),
+});
+
 /** What the registry is told of a pool. */
 export const rosterOf = (pool: CompiledPool, configVersion: number, deployedAt: number): Roster => ({
   configVersion,
   deployedAt,
   strategy: pool.strategy,
-  instances: pool.instances.map((instance) => ({
-    id: instance.id,
-    target: describeTarget(instance.target),
-    weight: instance.weight,
-    ...(tierOf(instance) > 0 && { tier: tierOf(instance) }),
-  })),
+  instances: pool.instances.map(rosterInstance),
   ...(pool.breaker !== undefined && { breaker: pool.breaker }),
   ...(pool.autoscale !== undefined && { autoscale: pool.autoscale }),
   ...(pool.slowStartMs > 0 && { slowStartMs: pool.slowStartMs }),

@@ -16,9 +16,9 @@ import {
   openMembers,
   type StoredMembers,
 } from "../lifecycle/member-book.ts";
-import { withRegistered } from "../lifecycle/read-registration.ts";
+import { asInstance, withRegistered } from "../lifecycle/read-registration.ts";
 import { type ArrivalBook, openArrivals } from "./arrivals.ts";
-import { describeTarget } from "./describe-instance.ts";
+import { rosterInstance } from "./describe-instance.ts";
 import { emptyFleet, type FleetLoad, lapseIsolates } from "./fleet-load.ts";
 import type { PaceBook } from "./fleet-paces.ts";
 import { leaseTiming } from "./lease-timing.ts";
@@ -31,7 +31,6 @@ import {
   voidPositions,
 } from "./position-ledger.ts";
 import { isSameOrder } from "./roster-order.ts";
-import { tierOf } from "./serving-tier.ts";
 
 /** `version` counts changes of the order positions are dealt in. */
 export type StoredRoster = Roster & { readonly version: number };
@@ -132,12 +131,7 @@ export function lapseMembers(books: RegistryBooks, nowMs: number): string[] {
 const instancesWith = ({ instances }: Roster, { registrations }: MemberBook): readonly RosterInstance[] =>
   withRegistered(
     instances,
-    [...registrations.values()].map(({ id, url, weight = 1, ...rank }) => ({
-      id,
-      target: describeTarget({ kind: "url", base: url }),
-      weight,
-      ...(tierOf(rank) > 0 && { tier: tierOf(rank) }),
-    })),
+    [...registrations.values()].map((one) => rosterInstance(asInstance(one))),
   );
 
 /** Takes back what lost isolates held. */
