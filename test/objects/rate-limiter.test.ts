@@ -23,7 +23,7 @@ const SWEEP_BATCH = 5_000;
 /** What a lease for waiting requests lasts, how long after that it still counts, and until when it may be given back. */
 const LEASE_MS = 300;
 const SLACK_MS = 10;
-const GIVE_BACK_MS = 1_500;
+const GIVE_BACK_MS = 5_000;
 const BUCKET_MS = MINUTE_MS / 1_000;
 
 const ten: RateRule = { kind: "rate", limit: 10, windowMs: MINUTE_MS };

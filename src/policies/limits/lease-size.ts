@@ -10,14 +10,15 @@ const SLACK_MS = 2_000;
 export const AT_ONCE_MS_MAX = 500;
 export const HOLD_MS_MAX = 200;
 const AT_ONCE_SLACK_MS = 10;
-/**
- * How long they may be given back: an answer that came too late need not cost its tokens. No longer, for LEASES_MAX must hold those of
- * 300 calls a second. After a window nothing counts.
- */
-const GIVE_BACK_MS_MAX = 1_500;
-
 /** Leases remembered per key; what is granted beyond them counts as spent at once. */
 export const LEASES_MAX = 512;
+/**
+ * How long they may be given back: an answer that came too late need not cost its tokens. Under many calls no longer, for LEASES_MAX must
+ * hold those of 300 a second. After a window nothing counts.
+ */
+const GIVE_BACK_MS_MAX = 5_000;
+const GIVE_BACK_CROWDED_MS_MAX = 1_500;
+const CROWD = LEASES_MAX / 4;
 
 /** Below this, tokens are lent only to requests that wait. */
 const SPARE_LIMIT_MIN = 200;
@@ -50,24 +51,27 @@ export function spareTokens({ wanted, limit, free, unspent, isolates }: SpareFac
   return Math.max(0, Math.floor(most));
 }
 
+type LeaseFacts = {
+  readonly windowMs: number;
+  /** Tokens lent in advance. */
+  readonly spare: number;
+  /** How long the requests that wait may take to spend theirs. */
+  readonly withinMs: number;
+  /** Of this key that are out already. */
+  readonly leases: number;
+};
+
 /**
  * From its grant on: how long a lease may be spent by its isolate's clock or timer, how long at most in truth, and how long what is
  * left of it may be given back.
  */
 export type LeaseTimes = { readonly validMs: number; readonly lastMs: number; readonly giveBackMs: number };
 
-export function leaseTimes({
-  windowMs,
-  spare,
-  withinMs,
-}: {
-  windowMs: number;
-  spare: number;
-  withinMs: number;
-}): LeaseTimes {
+export function leaseTimes({ windowMs, spare, withinMs, leases }: LeaseFacts): LeaseTimes {
   if (spare === 0) {
     const validMs = Math.min(withinMs, AT_ONCE_MS_MAX + HOLD_MS_MAX);
-    return { validMs, lastMs: validMs + AT_ONCE_SLACK_MS, giveBackMs: Math.min(GIVE_BACK_MS_MAX, windowMs) };
+    const giveBackMs = Math.min(leases < CROWD ? GIVE_BACK_MS_MAX : GIVE_BACK_CROWDED_MS_MAX, windowMs);
+    return { validMs, lastMs: validMs + AT_ONCE_SLACK_MS, giveBackMs };
   }
   const validMs = Math.min(SPARE_LEASE_MS_MAX, Math.max(SPARE_LEASE_MS_MIN, windowMs * SPARE_LEASE_SHARE));
   return { validMs, lastMs: validMs + SLACK_MS, giveBackMs: validMs };

@@ -102,7 +102,8 @@ export class RateWindow {
     const waiting = Math.floor(Math.min(wish.waiting, free) / wish.cost) * wish.cost;
     const fits = this.#leases.length < LEASES_MAX;
     const spare = fits ? this.#spareFor(isolateId, wish, { limit, free: free - waiting }) : 0;
-    const { validMs, lastMs, giveBackMs } = leaseTimes({ windowMs: this.#windowMs, spare, withinMs: wish.withinMs });
+    const times = { windowMs: this.#windowMs, spare, withinMs: wish.withinMs, leases: this.#leases.length };
+    const { validMs, lastMs, giveBackMs } = leaseTimes(times);
     const tokens = waiting + spare;
     const endsAt = this.#seenAt + giveBackMs;
     const lastAt = this.#seenAt + lastMs;

@@ -74,22 +74,34 @@ describe("leaseTimes", () => {
   const windowMs = 3_600_000;
 
   it("are, where only waiting requests are served, as they said themselves and a little longer", () => {
-    expect(leaseTimes({ windowMs, spare: 0, withinMs: 50 })).toEqual({ validMs: 50, lastMs: 60, giveBackMs: 1_500 });
-    expect(leaseTimes({ windowMs, spare: 0, withinMs: 499.5 })).toMatchObject({ validMs: 499.5, lastMs: 509.5 });
+    expect(leaseTimes({ windowMs, spare: 0, withinMs: 50, leases: 0 })).toEqual({
+      validMs: 50,
+      lastMs: 60,
+      giveBackMs: 5_000,
+    });
+    expect(leaseTimes({ windowMs, spare: 0, withinMs: 499.5, leases: 0 })).toMatchObject({
+      validMs: 499.5,
+      lastMs: 509.5,
+    });
+  });
+
+  it("can be given back for long where few are out, and not where many are", () => {
+    const giveBackMs = (leases: number) => leaseTimes({ windowMs, spare: 0, withinMs: 50, leases }).giveBackMs;
+    expect([0, 127, 128, 511].map(giveBackMs)).toEqual([5_000, 5_000, 1_500, 1_500]);
   });
 
   it("end with a short window, after which nothing of them counts", () => {
-    expect(leaseTimes({ windowMs: 1_000, spare: 0, withinMs: 50 })).toMatchObject({ giveBackMs: 1_000 });
-    expect(leaseTimes({ windowMs: 1_501, spare: 0, withinMs: 50 })).toMatchObject({ giveBackMs: 1_500 });
+    expect(leaseTimes({ windowMs: 1_000, spare: 0, withinMs: 50, leases: 0 })).toMatchObject({ giveBackMs: 1_000 });
+    expect(leaseTimes({ windowMs: 5_001, spare: 0, withinMs: 50, leases: 0 })).toMatchObject({ giveBackMs: 5_000 });
   });
 
   it("never let waiting requests have more than 700 ms, whatever they say", () => {
-    expect(leaseTimes({ windowMs, spare: 0, withinMs: 700 })).toMatchObject({ validMs: 700, lastMs: 710 });
-    expect(leaseTimes({ windowMs, spare: 0, withinMs: 701 })).toMatchObject({ validMs: 700, lastMs: 710 });
+    expect(leaseTimes({ windowMs, spare: 0, withinMs: 700, leases: 0 })).toMatchObject({ validMs: 700, lastMs: 710 });
+    expect(leaseTimes({ windowMs, spare: 0, withinMs: 701, leases: 0 })).toMatchObject({ validMs: 700, lastMs: 710 });
   });
 
   it("are a tenth of the window with spare tokens, between one second and ten, and two seconds for clocks", () => {
-    const spare = (ms: number) => leaseTimes({ windowMs: ms, spare: 1, withinMs: 50 });
+    const spare = (ms: number) => leaseTimes({ windowMs: ms, spare: 1, withinMs: 50, leases: 0 });
     expect(spare(60_000)).toEqual({ validMs: 6_000, lastMs: 8_000, giveBackMs: 6_000 });
     expect(spare(1_000)).toEqual({ validMs: 1_000, lastMs: 3_000, giveBackMs: 1_000 });
     expect(spare(windowMs)).toEqual({ validMs: 10_000, lastMs: 12_000, giveBackMs: 10_000 });
