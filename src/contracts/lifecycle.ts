@@ -27,8 +27,6 @@ export type Registration = RegisteredInstance & {
   readonly cpu?: number;
 };
 
-export type Renewal = { readonly ttlMs: number; readonly expiresAtMs: number };
-
 /** `draining`: gets no new request, may still work on old ones. `out`: nothing more is waited for. */
 export type InstanceState = "in" | "draining" | "out";
 

@@ -4,7 +4,8 @@ import type { ProbeState } from "../../contracts/health.ts";
 import type { PoolHealth } from "../../contracts/registry.ts";
 
 /**
- * `draining` and `out`: an operator has taken it out. `standby`: nothing is wrong with it, its pool does not need it. `ejected`: out for the whole fleet because requests failed on it. `registered`: nothing is known but that it is configured.
+ * `draining` and `out`: an operator has taken it out. `standby`: nothing is wrong with it, its pool does not need it. `ejected`: out for
+ * the whole fleet because requests failed on it. `registered`: nothing is known but that it is configured.
  * `responseTime`: of the latest probe, ms; null where nobody probes or nothing answered.
  */
 export type InstanceStanding = {

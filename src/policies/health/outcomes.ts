@@ -7,8 +7,8 @@ type Instances = readonly { readonly id: string }[];
 
 /**
  * What an isolate last told of `instances`, to be taken off when it tells the same again. There is one for each isolate of the fleet, so it
- * is bare numbers: an instance's place, how often it `answered`, how often it `failed`, how long its answers took. Answers count too where nothing has failed: told
- * again, they would end a row that others have told of meanwhile.
+ * is bare numbers: an instance's place, how often it `answered`, how often it `failed`, how long its answers took. Answers count too where
+ * nothing has failed: told again, they would end a row that others have told of meanwhile.
  */
 export type Told = { readonly since: number; readonly instances: Instances; readonly counts: Uint32Array };
 const WIDTH = 4;

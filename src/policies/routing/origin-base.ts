@@ -7,16 +7,13 @@ export const NO_BASE = "must be http:// or https:// with a host, and no credenti
 
 /** Scheme, authority and path prefix without a trailing slash; undefined for what is no such thing. */
 export function baseOf(url: string): string | undefined {
-  if (!isPlain(url) || url.includes("?")) return undefined;
+  if (!isCallable(url) || url.includes("?")) return undefined;
   const { origin, pathname } = new URL(url);
   return `${origin}${pathname.replace(/\/+$/, "")}`;
 }
 
-/** An address that is called as it is: it may have a query. */
-export const isCallable = (url: string): boolean => isPlain(url);
-
-/** An http or https URL with a host, and no credentials, dot segments or fragment. */
-const isPlain = (url: string): boolean =>
+/** Whether an address can be called as it is; it may have a query. */
+export const isCallable = (url: string): boolean =>
   /^https?:\/\/[^/?#\\@\s]/i.test(url) &&
   !CREDENTIALS_OR_FRAGMENT.test(url) &&
   !/\/(?:\.|%2e){1,2}(?=[/?]|$)/i.test(url) &&
