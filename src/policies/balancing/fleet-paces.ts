@@ -3,12 +3,11 @@
 
 import type { FleetPace, Outcome } from "../../contracts/registry.ts";
 import { FadingMean } from "./fading-mean.ts";
+import { FailureShare } from "./failure-share.ts";
 
 const FADE_MS = 10_000;
-/** So many sound answers are taken for granted. */
-const TAKEN_FOR_GRANTED = 2;
 
-type Pace = { readonly ms: FadingMean; readonly failures: FadingMean };
+type Pace = { readonly ms: FadingMean; readonly failures: FailureShare };
 /** By instance. */
 export type PaceBook = Map<string, Pace>;
 
@@ -21,7 +20,7 @@ export function hearPaces(
   { instances, nowMs }: { readonly instances: Instances; readonly nowMs: number },
 ): void {
   for (const { instanceId, answered, failed, answeredMs = 0 } of outcomes) {
-    const pace = book.get(instanceId) ?? { ms: new FadingMean(FADE_MS), failures: new FadingMean(FADE_MS) };
+    const pace = book.get(instanceId) ?? { ms: new FadingMean(FADE_MS), failures: new FailureShare() };
     pace.ms.hearMany({ sum: answeredMs, weight: answered }, nowMs);
     pace.failures.hearMany({ sum: failed, weight: answered + failed }, nowMs);
     book.set(instanceId, pace);
@@ -36,5 +35,5 @@ export const pacesNow = (book: PaceBook, instances: Instances, nowMs: number): F
   instances.flatMap(({ id }): FleetPace[] => {
     const pace = book.get(id);
     if (pace === undefined) return [];
-    return [[id, pace.ms.mean, pace.failures.shareAt(nowMs, TAKEN_FOR_GRANTED)]];
+    return [[id, pace.ms.mean, pace.failures.at(nowMs)]];
   });

@@ -1,13 +1,10 @@
 // How healthy an instance is, for the strategy that goes by it: how slowly it answers, how much of what it was sent failed, here and over the
 // fleet, and what probes say. One that is unhealthy or ejected is out altogether, under every strategy.
 
-import { FadingMean } from "./fading-mean.ts";
+import { FailureShare } from "./failure-share.ts";
 import type { FleetWord, Gauge } from "./gauge.ts";
 import { InstancePace, type PoolPace } from "./instance-pace.ts";
 
-const FAILURES_FADE_MS = 10_000;
-/** So many sound answers are taken for granted. */
-const TAKEN_FOR_GRANTED = 2;
 /** Where all fails, a request counts for so many. */
 const FAILING_TIMES = 20;
 /** Probes find it far slower than it should be, or than its pool. */
@@ -17,7 +14,7 @@ const SLOWER_TIMES_MAX = 4;
 export class HealthGauge implements Gauge {
   readonly #pool: PoolPace;
   readonly #pace: InstancePace;
-  readonly #failures = new FadingMean(FAILURES_FADE_MS);
+  readonly #failures = new FailureShare();
   #word: FleetWord = { ms: 0, failedShare: 0, degraded: false };
 
   constructor(pool: PoolPace) {
@@ -52,7 +49,7 @@ export class HealthGauge implements Gauge {
   #times(slowness: number, nowMs: number): number {
     const { ms, failedShare, degraded } = this.#word;
     const told = ms === 0 ? 1 : Math.min(SLOWER_TIMES_MAX, ms / this.#pool.usualMs);
-    const failing = Math.max(failedShare, this.#failures.shareAt(nowMs, TAKEN_FOR_GRANTED));
+    const failing = Math.max(failedShare, this.#failures.at(nowMs));
     return Math.max(slowness, told > 2 ? told : 1) * (1 + FAILING_TIMES * failing) * (degraded ? DEGRADED_TIMES : 1);
   }
 }
