@@ -6,6 +6,7 @@ import type { LifecycleAction } from "../../src/contracts/lifecycle.ts";
 import type { LeaseCall, LeaseReply } from "../../src/contracts/registry.ts";
 import { PoolLeases } from "../../src/isolate/pools/pool-leases.ts";
 import type { Selection } from "../../src/isolate/pools/selection.ts";
+import { scaleSettingsOf } from "../../src/policies/autoscale/scale-settings.ts";
 import { answerLeaseCall } from "../../src/policies/balancing/answer-lease-call.ts";
 import { openBooks, renewRoster } from "../../src/policies/balancing/registry-books.ts";
 import { changeLifecycle, isDrained, progressIn } from "../../src/policies/lifecycle/closings.ts";
@@ -170,5 +171,19 @@ describe("a pool's only instance", () => {
     expect(await one.serve()).toBe("solo");
     clock.nowMs += 5_000;
     expect(await one.serve()).toBe("solo");
+  });
+});
+
+describe("instances on standby, while the registry is down from the start,", () => {
+  it.each([
+    [1, ["a"], ["b", "c"]],
+    [2, ["a", "b"], ["b", "c"]],
+    [3, ["a", "b", "c"], ["b", "c"]],
+    [1, ["a"], ["a", "b", "c"]],
+  ])("serve as far as %i have to: %j", async (min, serving, standby) => {
+    const autoscale = scaleSettingsOf({ min, max: 3 }, { scaledBy: "standby", standby });
+    const { clock, isolate } = open({ ...poolOf("api", ["a", "b", "c"]), autoscale });
+    clock.isDown = true;
+    expect(await isolate().seen(9)).toEqual(serving);
   });
 });

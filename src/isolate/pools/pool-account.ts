@@ -3,6 +3,7 @@
 
 import type { Membership } from "../../contracts/lifecycle.ts";
 import type { LeaseCall, Roster } from "../../contracts/registry.ts";
+import { heldAtFirst } from "../../policies/autoscale/scale-settings.ts";
 import { rosterOf } from "../../policies/balancing/describe-instance.ts";
 import { asksFirstAfterMs } from "../../policies/balancing/lease-timing.ts";
 import { fadeRecent, isPrefetchDue, positionsWanted } from "../../policies/balancing/range-size.ts";
@@ -80,9 +81,13 @@ export class PoolAccount {
     }
     this.#roster = roster;
     this.slots.bind(instances);
-    // Until the registry has said who is needed, nobody on standby is.
-    const untold = { closed: this.#pool?.autoscale?.standby ?? [], reconnect: [] };
-    this.slots.close(this.#membership === NO_MEMBERS ? untold : this.#membership);
+    this.slots.close(this.#membership === NO_MEMBERS ? this.#untold() : this.#membership);
+  }
+
+  /** Until the registry has said who is needed, no more serve than have to: enough where it is down. */
+  #untold(): Pick<Membership, "closed" | "reconnect"> {
+    const { autoscale, instances } = this.#pool ?? {};
+    return { closed: autoscale && instances ? heldAtFirst(autoscale, instances.length) : [], reconnect: [] };
   }
 
   countRequest(nowMs: number, renewAfterMs: number): void {

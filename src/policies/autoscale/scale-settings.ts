@@ -31,6 +31,10 @@ export const scaleSettingsOf = (
   ...(webhook !== undefined && { webhook: compileWebhook(webhook) }),
 });
 
+/** Who is on standby while nobody has said how many are needed: all beyond `min`, of a pool of so many instances. */
+export const heldAtFirst = ({ standby, min }: Pick<ScaleSettings, "standby" | "min">, instances: number) =>
+  standby.slice(Math.max(0, min - (instances - standby.length)));
+
 const compileWebhook = ({ url, apiKeyEnv, timeoutMs = WEBHOOK_MS }: NonNullable<AutoscaleConfig["webhook"]>) => ({
   url,
   timeoutMs,
