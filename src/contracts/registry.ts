@@ -4,7 +4,7 @@ import type { ScaleSettings } from "./autoscale.ts";
 import type { Strategy } from "./balancing-config.ts";
 import type { BreakerNotice, BreakerSettings, BreakerStatus, TrialReport } from "./breaker.ts";
 import type { HealthFact } from "./health.ts";
-import type { InstanceState, Membership, Registration } from "./lifecycle.ts";
+import type { InstanceState, LifecycleAction, Membership, Registration } from "./lifecycle.ts";
 
 /** What the registry must know of an instance to issue decisions on it. `target` is for people: no secret, no credentials. */
 export type RosterInstance = {
@@ -169,7 +169,12 @@ export type RegistryStatus = {
   /** Held back because their pool does not need them (autoscale). */
   readonly standby?: readonly string[];
   /** Of those that are not in. */
-  readonly lifecycle?: readonly { readonly instanceId: string; readonly state: Exclude<InstanceState, "in"> }[];
+  readonly lifecycle?: readonly {
+    readonly instanceId: string;
+    readonly state: Exclude<InstanceState, "in">;
+    /** What took it out. */
+    readonly action?: Exclude<LifecycleAction, "start">;
+  }[];
 };
 
 /** What a pool's registry knows of how its instances are. */

@@ -15,8 +15,7 @@ export type Conduct = {
   readonly env: Env;
   readonly pool: CompiledPool;
   readonly instances: readonly CompiledInstance[];
-  /** Of those that are not in. */
-  readonly states: PoolMembers["states"];
+  readonly restarting: PoolMembers["restarting"];
   readonly action: LifecycleAction;
   /** How long what is in flight may take, and how long an instance may take to come back, ms. */
   readonly deadlineMs: number;
@@ -49,13 +48,13 @@ export async function conduct(order: Conduct): Promise<WorkerOutcome[]> {
 }
 
 /**
- * One after another, so that the others serve meanwhile: those that are not in first, so that a restart under way is taken over where it is;
- * none after one that does not come back, or that somebody else has taken over.
+ * One after another, so that the others serve meanwhile: those that are being restarted first, so that a restart under way is taken over
+ * where it is; none after one that does not come back, or that somebody else has taken over.
  */
 async function restartInTurn(order: Conduct): Promise<WorkerOutcome[]> {
   const outcomes: WorkerOutcome[] = [];
-  const isIn = ({ id }: CompiledInstance) => Number(!order.states.has(id));
-  for (const instance of order.instances.toSorted((one, other) => isIn(one) - isIn(other))) {
+  const turnOf = ({ id }: CompiledInstance) => (order.restarting.has(id) ? 0 : 1);
+  for (const instance of order.instances.toSorted((one, other) => turnOf(one) - turnOf(other))) {
     const outcome = await restart(order, instance);
     outcomes.push(outcome);
     if (outcome.failure !== undefined || outcome.overtaken) break;

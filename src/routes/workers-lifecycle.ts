@@ -51,13 +51,13 @@ async function findInstances(
   env: Env,
   ctx: ExecutionContext,
   name: string,
-): Promise<Result<Pick<Conduct, "pool" | "instances" | "states">>> {
+): Promise<Result<Pick<Conduct, "pool" | "instances" | "restarting">>> {
   const named = readWorkerName(name);
   const pool = (await currentConfig(env, ctx)).pools.get(named.pool);
   if (pool === undefined) return refuse("unknown_worker");
-  const { instances, states } = await membersOf(env, pool);
+  const { instances, restarting } = await membersOf(env, pool);
   const meant = instances.filter(({ id }) => named.instance === undefined || id === named.instance);
-  return meant.length === 0 ? refuse("unknown_worker") : ok({ pool, instances: meant, states });
+  return meant.length === 0 ? refuse("unknown_worker") : ok({ pool, instances: meant, restarting });
 }
 
 type Order = { readonly name: string; readonly action: LifecycleAction; readonly deadlineMs: number };

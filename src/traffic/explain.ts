@@ -85,7 +85,7 @@ async function lookAtCircuit(
   return await poolLeases(env, config, pool, deployment.deployedAt).breaker.look(ctx, Date.now());
 }
 
-const NO_MEMBERS: PoolMembers = { instances: [], states: new Map() };
+const NO_MEMBERS: PoolMembers = { instances: [], states: new Map(), restarting: new Set() };
 
 const refused = (refusal: Refusal): Explanation => ({
   outcome: "refuse",

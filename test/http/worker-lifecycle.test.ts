@@ -126,6 +126,14 @@ describe("restart", () => {
     expect(probes).toBe(4);
   });
 
+  it("of a pool takes its instances in their order, also past one that was stopped", async () => {
+    await outcomes("pair:p2", "stop");
+    expect((await outcomes("pair", "restart")).map(({ worker, state }) => [worker, state])).toEqual([
+      ["pair:p1", "in"],
+      ["pair:p2", "in"],
+    ]);
+  });
+
   it("begun again meanwhile is the later one's: the earlier neither puts the instance in nor goes on with the next", async () => {
     const hooks: (() => void)[] = [];
     vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {

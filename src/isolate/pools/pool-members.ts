@@ -11,6 +11,8 @@ export type PoolMembers = {
   readonly instances: readonly CompiledInstance[];
   /** Of those that are not in. */
   readonly states: ReadonlyMap<string, Exclude<InstanceState, "in">>;
+  /** Of those that are being restarted, or were and did not come back. */
+  readonly restarting: ReadonlySet<string>;
 };
 
 /** Who is configured alone where the registry does not answer, which is logged. Never rejects. */
@@ -18,8 +20,10 @@ export async function membersOf(env: Env, pool: CompiledPool): Promise<PoolMembe
   const known = await answerOf("registry", pool.name, () =>
     callRegistry(env, pool.name, (registry) => registry.health()),
   );
+  const lifecycle = known?.lifecycle ?? [];
   return {
     instances: instancesOf(pool, known),
-    states: new Map((known?.lifecycle ?? []).map(({ instanceId, state }) => [instanceId, state])),
+    states: new Map(lifecycle.map(({ instanceId, state }) => [instanceId, state])),
+    restarting: new Set(lifecycle.flatMap(({ instanceId, action }) => (action === "restart" ? [instanceId] : []))),
   };
 }

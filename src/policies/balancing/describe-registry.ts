@@ -56,7 +56,7 @@ export const describeHealth = ({ roster, ejections, verdicts, members }: Registr
   probed: [...verdictsNow(verdicts, nowMs).values()],
   registered: [...members.registrations.values()],
   ...(members.held.size > 0 && { standby: [...members.held] }),
-  lifecycle: [...members.closings.values()].map(({ instanceId, state }) => ({ instanceId, state })),
+  lifecycle: [...members.closings.values()].map(({ instanceId, state, action }) => ({ instanceId, state, action })),
 });
 
 function listProbed({ roster, verdicts }: RegistryBooks, state: ProbeState, nowMs: number): string[] {
