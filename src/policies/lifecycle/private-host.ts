@@ -18,7 +18,7 @@ const PRIVATE_V4: readonly (readonly [network: string, bits: number])[] = [
 ];
 
 /** Names that stand for machines nearby; a name without a dot does too. */
-const PRIVATE_SUFFIXES = ["localhost", "localdomain", "local", "internal", "intranet", "lan", "home.arpa"];
+const PRIVATE_SUFFIXES = ["localhost", "localdomain", "local", "internal", "intranet", "lan", "home.arpa", "svc"];
 
 /** For a URL that parses. */
 export function isPrivateUrl(url: string): boolean {

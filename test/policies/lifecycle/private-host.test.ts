@@ -49,6 +49,7 @@ describe("isPrivateUrl", () => {
     "router",
     "metadata.google.internal",
     "printer.local",
+    "registry.default.svc",
     "nas.home.arpa",
   ])("%s is private", (host) => {
     expect(isPrivateUrl(`http://${host}:8080/x`)).toBe(true);
