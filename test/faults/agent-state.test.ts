@@ -53,7 +53,7 @@ const ORDER: RunOrder = {
   ...{ userId: "ann", command: "echo hello", env: {}, workingDir: ".", timeoutMs: 10_000, outputBytesMax: 1_000 },
   notAfterMs: Number.MAX_SAFE_INTEGER,
 };
-const RECORD = JSON.stringify({ userId: "ann", timeoutMs: 10_000, outputBytesMax: 1_000, startedAtMs: 1 });
+const RECORD = JSON.stringify({ userId: "ann", timeoutMs: 10_000, outputBytesMax: 1_000, startedAtMs: Date.now() });
 const CARRIER = JSON.stringify({ pid: 2 ** 22 + 1, start: "another boot/1" });
 const TORN = ["", "null", "{}", "[]", '"', "1", '{"pid":"x"}', "\0\0\0\0"];
 
