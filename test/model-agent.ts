@@ -14,8 +14,8 @@ export class ModelAgent {
   readonly calls: string[] = [];
   /** How often each command was begun: never twice for one id. */
   readonly begun: string[] = [];
-  /** `down`: nobody answers. `deaf`: does what it is told, but its answers get lost. `refusing`: the key. */
-  mood: "up" | "down" | "deaf" | "refusing" = "up";
+  /** `down`: nobody answers. `deaf`: does what it is told, but its answers get lost. `refusing`: the key. `foreign`: is no agent. */
+  mood: "up" | "down" | "deaf" | "refusing" | "foreign" = "up";
   key = "test-agent-key";
   /** A command that can't be begun just now. */
   hindered: string | undefined;
@@ -43,6 +43,11 @@ export class ModelAgent {
   async #answer(url: URL, { method = "GET", body, headers }: RequestInit = {}): Promise<Response> {
     this.tries++;
     if (this.mood === "down") throw new Error("Network connection lost.");
+    if (this.mood === "foreign") {
+      // Lets the test go on, however often it is asked.
+      await scheduler.wait(1);
+      return Response.json({ welcome: "here" });
+    }
     const [, noun = "", runId = "", verb = ""] = url.pathname.split("/");
     this.calls.push([method, noun, verb].join(" ").trim());
     const isRight = new Headers(headers).get("Authorization") === `Bearer ${this.key}`;

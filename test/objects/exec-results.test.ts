@@ -271,6 +271,20 @@ describe("an executor that is down", () => {
   });
 });
 
+it("what answers and is no agent is asked again only after a while, and named as the cause", async () => {
+  const user = aUser();
+  agent.mood = "foreign";
+  const execId = await user.begin("echo x");
+  const driving = user.drive();
+  const startedAt = performance.now();
+  await eventually(() => expect(performance.now() - startedAt).toBeGreaterThan(300));
+  // After 50, 100, 200 ms … and not as often as it answers.
+  expect(agent.tries).toBeLessThan(10);
+  pass(30_000);
+  await driving;
+  expect(await user.read(execId)).toMatchObject({ status: "lost", error: expect.stringContaining("is no agent") });
+});
+
 it("an executor that refuses the key fails what is queued, with the cause, and is brought to notice once", async () => {
   const user = aUser();
   agent.mood = "refusing";
