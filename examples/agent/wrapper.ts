@@ -5,7 +5,7 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Writable } from "node:stream";
 import { processStart } from "./process-start.ts";
 import type { RunFolder } from "./run-folder.ts";
-import type { UserPlace } from "./user-folder.ts";
+import { Rejected, type UserPlace } from "./user-folder.ts";
 
 /**
  * Arguments: the run's folder, the size of a stream's file in blocks of 512 bytes, the command.
@@ -37,8 +37,12 @@ export type Launch = {
   readonly outputBytesMax: number;
 };
 
+/** What dash takes; at any other it ends before it has read its script, and the command would be called lost. */
+const OPTIND = /^\d{1,9}$/;
+
 /** Begins the command, after its process is written down. Throws where there can be no process. */
 export async function launch({ folder, command, env, place, outputBytesMax }: Launch): Promise<Carrying> {
+  if (!OPTIND.test(env.OPTIND ?? "1")) throw new Rejected("the variable OPTIND must be a number");
   const argv = typeof command === "string" ? ["/bin/sh", "-c", command] : command;
   // One block more than is kept shows that there was more.
   const blocks = Math.ceil(outputBytesMax / BLOCK_BYTES) + 1;

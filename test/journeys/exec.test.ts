@@ -97,6 +97,15 @@ describe("a command", () => {
     expect(isAlive(Number(readFileSync(path.join(userFolder(plane, "deaf"), "pid"), "utf8")))).toBe(false);
   });
 
+  it("that no shell can carry is never begun, and says why", async () => {
+    const told = await runToEnd(plane, "ann", { argv: ["touch", "begun"], env: { OPTIND: "x" } });
+    expect(told).toMatchObject({ status: "failed", startedAt: null, error: "the variable OPTIND must be a number" });
+    expect(existsSync(path.join(userFolder(plane, "ann"), "begun"))).toBe(false);
+    expect(await runToEnd(plane, "ann", { argv: ["true"], env: { OPTIND: "7" } })).toMatchObject({
+      status: "succeeded",
+    });
+  });
+
   it("is told of truthfully whatever it sends to its own group, and goes on if it means to", async () => {
     const signals = "HUP INT QUIT PIPE ALRM TERM USR1 USR2";
     const deaf = `trap : ${signals}; for one in ${signals}; do kill -$one 0; done; echo went on`;
