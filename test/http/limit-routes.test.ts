@@ -163,7 +163,7 @@ describe("GET /api/super/limits/{policy}/{key}", () => {
     expect(Number(status.releaseInMs)).toBeGreaterThan(59_000);
     const [lease] = status.leases as Record<string, unknown>[];
     expect(lease).toMatchObject({ leaseId: expect.any(String), isolateId: expect.any(String), tokens: 1 });
-    expect(Number(lease?.endsInMs)).toBeLessThanOrEqual(1_500);
+    expect(Number(lease?.endsInMs)).toBeLessThanOrEqual(5_000);
   });
 
   it("a key nobody has spent from has all of its limit left, and asking spends nothing of it", async () => {
