@@ -215,8 +215,7 @@ const toActive = (row: ActiveRow): ActiveExec => ({
 });
 
 const toExec = (row: ExecRow): ExecRecord => ({
-  execId: row.exec_id,
-  runId: row.run_id,
+  ...toActive(row),
   userId: row.user_id,
   idempotencyKey: row.idempotency_key,
   digest: row.digest,
@@ -227,16 +226,10 @@ const toExec = (row: ExecRow): ExecRecord => ({
     timeoutMs: row.timeout_ms,
   },
   outputBytesMax: row.output_bytes_max,
-  status: row.status as ExecStatus,
-  cancelRequested: row.cancel_requested === 1,
   exitCode: row.exit_code,
   error: row.error,
-  stdoutBytes: row.stdout_bytes,
-  stderrBytes: row.stderr_bytes,
   capped: row.capped === 1,
   lastSeq: row.last_seq,
-  createdAt: row.created_at,
-  queueDeadlineAt: row.queue_deadline_at,
   startedAt: row.started_at,
   completedAt: row.completed_at,
   expiresAt: row.expires_at,
