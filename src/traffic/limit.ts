@@ -5,8 +5,10 @@ import type { Refusal, Result } from "../contracts/refusals.ts";
 import { offeredSecret } from "../http/admin.ts";
 import { ADMIN_FAILURES, refuseGuessing } from "../isolate/limits/admin-failures.ts";
 import { type Admission, limiter } from "../isolate/limits/limiter.ts";
+import type { Access } from "../isolate/refreshed.ts";
+import type { CompiledLimit } from "../policies/limits/compiled-limit.ts";
 import { type Denial, denialRefusal, limitHeaders } from "../policies/limits/limit-answer.ts";
-import { type KeyFacts, type Standing, standingsOf } from "../policies/limits/limit-key.ts";
+import { type KeyFacts, keyOf, type Standing, standingsOf } from "../policies/limits/limit-key.ts";
 import type { CompiledRoute } from "../policies/routing/compiled-config.ts";
 import type { Decision } from "./handle.ts";
 import type { Scope } from "./scope.ts";
@@ -24,15 +26,24 @@ export function limit(scope: Scope, decided: Outcome, trail: Trail): Outcome | P
 
 function limitRate(scope: Scope, decision: Decision, trail: Trail): Outcome | Promise<Outcome> {
   const { route, incoming } = decision;
-  const standings = standingsOf(
-    route.limits,
-    factsOf(trail, route, (name) => (Object.hasOwn(incoming.headers, name) ? incoming.headers[name] : undefined)),
+  const facts = factsOf(trail, route, (name) =>
+    Object.hasOwn(incoming.headers, name) ? incoming.headers[name] : undefined,
   );
+  const access: Access = { env: scope.env, ctx: scope.ctx, nowMs: trail.startedAtMs };
+  if (spendsAtHand(route.limits, facts, access)) return decision;
+  const standings = standingsOf(route.limits, facts);
   if (!standings.ok) return standings;
-  const admission = limiter().admit(standings.value, { env: scope.env, ctx: scope.ctx, nowMs: trail.startedAtMs });
+  const admission = limiter().admit(standings.value, access);
   return admission instanceof Promise
     ? admission.then((known) => conclude(scope, known, { decision, trail }))
     : conclude(scope, admission, { decision, trail });
+}
+
+/** The shortest way, which most requests go: one limit, of which the answer tells nothing and enough is at hand. */
+function spendsAtHand([limit, ...others]: readonly CompiledLimit[], facts: KeyFacts, access: Access): boolean {
+  if (limit === undefined || others.length > 0 || limit.headers) return false;
+  const key = keyOf(limit, facts);
+  return typeof key === "string" && limiter().spendAtHand(limit, key, access);
 }
 
 /** Who keeps guessing the admin secret is refused whatever he offers next. */

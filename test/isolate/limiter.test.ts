@@ -64,14 +64,14 @@ function isolate({ clock, exchange, bound }: Fleet) {
   const ctx = { waitUntil: (work: Promise<unknown>) => void kept.push(work) };
   const access = () => ({ env: bound, ctx, nowMs: clock.nowMs });
   const admit = (...standings: Standing[]): Admission | Promise<Admission> => limiter.admit(standings, access());
-  return { admit, access, isExhausted: (standing: Standing) => limiter.isExhausted(standing, access()) };
+  const spendAtHand = ({ limit, key }: Standing): boolean => limiter.spendAtHand(limit, key, access());
+  return { admit, spendAtHand, access, isExhausted: (standing: Standing) => limiter.isExhausted(standing, access()) };
 }
 
 let keys = 0;
 let names = 0;
 /** A limit and one who stands under it. */
-function standing(document: Partial<LimitDocument> = {}, key = `key-${++keys}`): Standing {
-  const name = `limit-${++names}`;
+function standing(document: Partial<LimitDocument> = {}, key = `key-${++keys}`, name = `limit-${++names}`): Standing {
   const rate = { limit: 1_000, windowMs: MINUTE_MS };
   const full = { key: "ip", ...(document.concurrency === undefined && rate), ...document } as LimitDocument;
   const limit = compileLimits({ [name]: full }).get(name);
@@ -192,6 +192,97 @@ describe("tokens at hand", () => {
     const chat = standing({ limit: 100 });
     const all = await Promise.all(four.map(({ admit }) => several(50, () => admit(chat))));
     expect(admitted(all.flat())).toBe(100);
+  });
+});
+
+describe("the short way of a request under one rate", () => {
+  it("spends the same tokens: by both ways together, exactly the limit is admitted", async () => {
+    const shard = fleet();
+    const chat = standing({ limit: 1_000 });
+    const four = Array.from({ length: 4 }, () => isolate(shard));
+    let short = 0;
+    let long = 0;
+    for (let round = 0; round < 400; round++) {
+      shard.pass(1);
+      for (const { admit, spendAtHand } of four) {
+        if (spendAtHand(chat)) short++;
+        else if ((await admit(chat)).ok) long++;
+      }
+    }
+    expect(short + long).toBe(1_000);
+    expect(short).toBeGreaterThan(100);
+    for (const { spendAtHand } of four) expect(spendAtHand(chat)).toBe(false);
+  });
+
+  it("asks for more in good time, under the rule the request stands under", async () => {
+    const shard = fleet();
+    const { admit, spendAtHand } = isolate(shard);
+    const before = standing({ limit: 20_000 });
+    const after = standing({ limit: 10_000 }, before.key, before.limit.name);
+    await admit(after);
+    await keepBusy(shard, () => admit(before));
+    // Nothing is asked for in advance for a second after nothing was lent so.
+    shard.pass(1_100);
+    const called = shard.calls.length;
+    while (shard.calls.length === called && spendAtHand(after)) await scheduler.wait(0);
+    const rules = shard.asks().map((ask) => ask.kind === "rate" && ask.rule.limit);
+    expect(rules.slice(-2)).toEqual([20_000, 10_000]);
+  });
+
+  it("is closed where nothing is at hand: to a key not seen before, after the lease's end, and for slots", async () => {
+    const shard = fleet();
+    const { admit, spendAtHand } = isolate(shard);
+    const chat = standing();
+    await keepBusy(shard, () => admit(chat));
+    expect(spendAtHand({ ...chat, key: "someone else" })).toBe(false);
+    expect(spendAtHand(standing({}, chat.key))).toBe(false);
+    expect(spendAtHand(chat)).toBe(true);
+    shard.pass(MINUTE_MS);
+    expect(spendAtHand(chat)).toBe(false);
+    const terminals = standing({ concurrency: 5 });
+    await admit(terminals);
+    expect(spendAtHand(terminals)).toBe(false);
+  });
+
+  it("is closed by a clock that steps back", async () => {
+    const shard = fleet();
+    const { admit, spendAtHand } = isolate(shard);
+    const chat = standing();
+    await keepBusy(shard, () => admit(chat));
+    expect(spendAtHand(chat)).toBe(true);
+    shard.pass(-1_000);
+    expect(spendAtHand(chat)).toBe(false);
+    shard.pass(1_000);
+    expect(spendAtHand(chat)).toBe(false);
+  });
+
+  it("overtakes nobody who waits for more than is at hand", async () => {
+    // Of some of them a token or two is left, whatever is lent at a time.
+    for (const burnt of [0, 1, 2]) {
+      const shard = fleet();
+      const { admit, spendAtHand } = isolate(shard);
+      const dear = standing({ cost: 3, limit: 100_000 });
+      const cheap = standing({ cost: 1, limit: 100_000 }, dear.key, dear.limit.name);
+      await admit(cheap);
+      await keepBusy(shard, () => admit(dear));
+      for (let i = 0; i < burnt; i++) spendAtHand(cheap);
+      let waiting: Admission | Promise<Admission> = admit(dear);
+      while (!(waiting instanceof Promise)) waiting = admit(dear);
+      expect(spendAtHand(cheap)).toBe(false);
+      expect((await waiting).ok).toBe(true);
+    }
+  });
+
+  it("is closed to a key that was forgotten for others", async () => {
+    const shard = fleet();
+    const { admit, spendAtHand } = isolate(shard);
+    const chat = standing({ limit: 100_000 });
+    await keepBusy(shard, () => admit(chat));
+    expect(spendAtHand(chat)).toBe(true);
+    const others = standing();
+    for (let first = 0; first < 20_000; first += 1_000)
+      await Promise.all(Array.from({ length: 1_000 }, (_, i) => admit({ ...others, key: `other-${first + i}` })));
+    expect(spendAtHand(chat)).toBe(false);
   });
 });
 

@@ -25,6 +25,7 @@ export type LineOptions = {
 
 /** `holdMs`: how long the request may keep them before it spends them. */
 type Wanted = { readonly cost: number; readonly holdMs: number };
+type Spending = { readonly rule: RateRule; readonly cost: number; readonly nowMs: number };
 type Flight = { readonly askedAtMs: number; readonly landed: Promise<void> };
 
 /** How long a call may take before the shard counts as down. */
@@ -113,13 +114,19 @@ export class LimiterLine {
     this.tell(access);
   }
 
-  /** The request is admitted. Asks for more in good time. */
+  /** Spends what is at hand, if it suffices and nobody would be overtaken. */
+  spendAtHand(account: RateAccount, { rule, cost, nowMs }: Spending, asking: Asking): boolean {
+    const { allowance, waiters, isForgotten } = account;
+    if (isForgotten || waiters.length > 0 || !allowance.spendAtHand(cost, nowMs)) return false;
+    allowance.rule = rule;
+    this.#askIfLow(account, nowMs, asking);
+    return true;
+  }
+
+  /** The request is admitted. */
   spend(account: RateAccount, hold: TokenHold, access: Access): void {
     account.allowance.spend(hold);
-    if (account.allowance.isLow(access.nowMs)) {
-      this.#desk.press(account);
-      this.tell(access);
-    }
+    this.#askIfLow(account, access.nowMs, access);
   }
 
   /** The request is not admitted: tokens go back while they still can. */
@@ -157,6 +164,13 @@ export class LimiterLine {
       await waitAtMost(isOut ? Promise.race([heard, this.#ask(access).landed]) : heard, waitMs);
     }
     return known;
+  }
+
+  /** In good time. */
+  #askIfLow(account: RateAccount, nowMs: number, asking: Asking): void {
+    if (!account.allowance.isLow(nowMs)) return;
+    this.#desk.press(account);
+    this.tell(asking);
   }
 
   #isFlying(): boolean {

@@ -1,11 +1,13 @@
 // Whether a request is within its limits, from what this isolate has been lent: without a call while that lasts.
 // All or nothing: what one limit refuses costs the others nothing. Called by src/traffic and src/router.ts.
 
+import type { RateRule } from "../../contracts/limits.ts";
 import { limiterShards } from "../../objects.ts";
-import { ruleFor } from "../../policies/limits/compiled-limit.ts";
+import { type CompiledLimit, ruleFor } from "../../policies/limits/compiled-limit.ts";
 import { HOLD_MS_MAX } from "../../policies/limits/lease-size.ts";
 import type { Denial, LimitFact } from "../../policies/limits/limit-answer.ts";
 import type { Standing } from "../../policies/limits/limit-key.ts";
+import type { RateAccount } from "../../policies/limits/rate-account.ts";
 import { RateWindow } from "../../policies/limits/rate-window.ts";
 import { BoundedMap } from "../bounded-map.ts";
 import { LatestTime } from "../latest-time.ts";
@@ -35,6 +37,11 @@ export type LimiterOptions = {
   readonly clock?: () => number;
 };
 
+/** One key's rate that was spent here before. */
+type KnownRate = { readonly rule: RateRule; readonly line: LimiterLine; readonly account: RateAccount };
+
+/** Per limit; keys may be as long as a header. */
+const KNOWN_RATES = { entriesMax: 1_000, weightMax: 1_000_000 };
 const LOCAL_KEYS_MAX = 10_000;
 /** Tokens set aside may lapse while another limit's shard lets the request wait. */
 const ASK_ROUNDS_MAX = 3;
@@ -44,6 +51,8 @@ export class Limiter {
   readonly #lines = new Map<number, LimiterLine>();
   /** Windows this isolate counts by itself while their shard is down. */
   readonly #local = new BoundedMap<RateWindow>({ entriesMax: LOCAL_KEYS_MAX });
+  /** By the limit as configured and the key's text: neither names nor shards are looked up for what comes again and again. */
+  readonly #known = new WeakMap<CompiledLimit, BoundedMap<KnownRate>>();
   readonly #clock: () => number;
   readonly #time: LatestTime;
   #slots = 0;
@@ -54,6 +63,18 @@ export class Limiter {
     this.#time = new LatestTime(this.#clock, () => {
       for (const line of this.#lines.values()) line.dropLeases();
     });
+  }
+
+  /**
+   * Whether one rate, which this request is under by itself, admits it with what is at hand: then that is spent. False says nothing of
+   * the limit: `admit` knows.
+   */
+  spendAtHand(limit: CompiledLimit, text: string, access: Access): boolean {
+    const known = this.#known.get(limit)?.get(text);
+    if (known === undefined) return false;
+    const nowMs = this.#time.see(access.nowMs);
+    const { rule, line, account } = known;
+    return line.spendAtHand(account, { rule, cost: limit.cost, nowMs }, access);
   }
 
   /** At once (no promise) while everything needed is at hand. Never rejects. */
@@ -97,13 +118,21 @@ export class Limiter {
       return new SlotClaim({ limit, rule, line, account: line.slotAccount(key, rule), slotId });
     }
     const countAlone = (): boolean => this.#countAlone(key, { ...rule, cost: limit.cost });
-    return new TokenClaim({ limit, rule, line, account: line.rateAccount(key, rule), countAlone }, nowMs);
+    const account = line.rateAccount(key, rule);
+    this.#know(limit, text, { rule, line, account });
+    return new TokenClaim({ limit, rule, line, account, countAlone }, nowMs);
   }
 
   #countAlone(key: string, { limit, windowMs, cost }: { limit: number; windowMs: number; cost: number }): boolean {
     const window = new RateWindow(windowMs, this.#clock(), this.#local.get(key)?.toState());
     this.#local.set(key, window);
     return window.spend(cost, limit);
+  }
+
+  #know(limit: CompiledLimit, text: string, rate: KnownRate): void {
+    const rates = this.#known.get(limit) ?? new BoundedMap<KnownRate>(KNOWN_RATES);
+    this.#known.set(limit, rates);
+    if (rates.get(text)?.account !== rate.account) rates.set(text, rate, text.length);
   }
 
   #lineTo(shard: number): LimiterLine {

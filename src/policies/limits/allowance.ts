@@ -70,12 +70,19 @@ export class Allowance {
 
   /** Tokens set aside, or undefined when none of the leases holds enough. */
   take(cost: number, nowMs: number): TokenHold | undefined {
-    for (const lease of this.#leases) {
-      if (!lease.isOpen || nowMs >= lease.untilMs || lease.tokens - lease.used - lease.held < cost) continue;
-      lease.held += cost;
-      return { lease, cost };
-    }
-    return undefined;
+    const lease = this.#leaseWith(cost, nowMs);
+    if (lease === undefined) return undefined;
+    lease.held += cost;
+    return { lease, cost };
+  }
+
+  /** Spends without setting aside; false when none of the leases holds enough. */
+  spendAtHand(cost: number, nowMs: number): boolean {
+    const lease = this.#leaseWith(cost, nowMs);
+    if (lease === undefined) return false;
+    lease.used += cost;
+    this.#spentSinceAsk += cost;
+    return true;
   }
 
   /** The request is admitted: its tokens are spent. */
@@ -203,6 +210,12 @@ export class Allowance {
   look(answer: RateAnswer, nowMs: number): void {
     this.#remaining = answer.remaining;
     this.#releaseAtMs = nowMs + answer.releaseInMs;
+  }
+
+  #leaseWith(cost: number, nowMs: number): HeldLease | undefined {
+    for (const lease of this.#leases)
+      if (lease.isOpen && nowMs < lease.untilMs && lease.tokens - lease.used - lease.held >= cost) return lease;
+    return undefined;
   }
 }
 

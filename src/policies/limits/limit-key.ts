@@ -24,7 +24,7 @@ export type Standing = { readonly limit: CompiledLimit; readonly key: string };
 export function standingsOf(limits: readonly CompiledLimit[], facts: KeyFacts): Result<readonly Standing[]> {
   const standings: Standing[] = [];
   for (const limit of limits) {
-    const choice = chooseKey(limit, facts);
+    const choice = keyOf(limit, facts);
     if (choice === undefined) continue;
     if (typeof choice === "object") {
       const isSignIn = choice.kind === "user" || choice.kind === "session";
@@ -40,7 +40,7 @@ export function standingsOf(limits: readonly CompiledLimit[], facts: KeyFacts): 
  * each with `%` and `+` percent-encoded. A request that lacks a part counts by `~` and its address: a key that begins so by itself is
  * written `%7E…`, and one that begins with that `%257E…`, so that no two share a window.
  */
-function chooseKey({ parts, onMissingKey }: CompiledLimit, facts: KeyFacts): string | KeyPart | undefined {
+export function keyOf({ parts, onMissingKey }: CompiledLimit, facts: KeyFacts): string | KeyPart | undefined {
   let key = "";
   for (const part of parts) {
     const value = readPart(part, facts);

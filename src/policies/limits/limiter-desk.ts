@@ -179,7 +179,7 @@ export class LimiterDesk {
     for (const [key, account] of this.#accounts) {
       if (!(account instanceof RateAccount)) continue;
       account.allowance.drop();
-      if (account.waiters.length === 0) this.#accounts.delete(key);
+      if (account.waiters.length === 0) this.#forget(key, account);
     }
     for (const account of this.#telling) {
       if (account instanceof RateAccount) this.#telling.delete(account);
@@ -232,8 +232,13 @@ export class LimiterDesk {
   #forgetOlderHalf(): void {
     for (const [key, account] of this.#accounts) {
       if (this.#accounts.size <= ACCOUNTS_MAX / 2) return;
-      if (isIdle(account)) this.#accounts.delete(key);
+      if (isIdle(account)) this.#forget(key, account);
     }
+  }
+
+  #forget(key: string, account: Account): void {
+    this.#accounts.delete(key);
+    if (account instanceof RateAccount) account.isForgotten = true;
   }
 }
 

@@ -17,6 +17,8 @@ export class RateAccount {
   readonly key: string;
   readonly allowance: Allowance;
   readonly waiters: TokenWaiter[] = [];
+  /** Its key goes by another account from now on. */
+  isForgotten = false;
   /** Who only wants to know what remains. */
   readonly lookers: ((remaining: number | undefined) => void)[] = [];
 
