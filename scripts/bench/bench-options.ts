@@ -20,8 +20,8 @@ export type BenchOptions = {
 const USAGE =
   "usage: npm run bench -- [--rounds N] [--seconds S] [--sessions N] [--log 0..1] [--only NAME,…] [--json FILE]";
 const FLAGS = {
-  rounds: { type: "string", default: "5" },
-  seconds: { type: "string", default: "4" },
+  rounds: { type: "string", default: "12" },
+  seconds: { type: "string", default: "2" },
   sessions: { type: "string", default: "10000" },
   log: { type: "string", default: "0.01" },
   only: { type: "string", default: "" },

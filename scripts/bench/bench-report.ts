@@ -194,7 +194,10 @@ const verdictLines = (verdicts: readonly Verdict[]): readonly string[] =>
     : [
         "",
         "targets",
-        ...verdicts.map(({ target, value, met }) => `  ${met ? "met    " : "NOT met"}  ${target}: ${precise(value)}`),
+        ...verdicts.map(
+          ({ target, value, error, met }) =>
+            `  ${met ? "met    " : "NOT met"}  ${target}: ${precise(value)}${error === undefined ? "" : ` ± ${error.toFixed(3)}`}`,
+        ),
       ];
 
 const whole = (value: number): string => Math.round(value).toLocaleString("en");

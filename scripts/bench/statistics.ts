@@ -17,6 +17,17 @@ export const spreadOf = (values: readonly number[]): Spread => ({
   max: values.length === 0 ? Number.NaN : Math.max(...values),
 });
 
+/** How far the median of so few values may be from the true one: its standard error, for which one round out of the order counts little. */
+export function medianError(values: readonly number[]): number {
+  const middle = median(values);
+  const deviation = SIGMA_OF_MAD * median(values.map((value) => Math.abs(value - middle)));
+  return (ERROR_OF_MEDIAN * deviation) / Math.sqrt(values.length);
+}
+
+/** Of a normal distribution: its σ by the median of the deviations, and the error of a median by σ ÷ √n. */
+const SIGMA_OF_MAD = 1.4826;
+const ERROR_OF_MEDIAN = 1.2533;
+
 /** Ratios of what was measured in the same round: what slowed the machine in one round slowed both. */
 export const pairedRatios = (values: readonly number[], base: readonly number[]): readonly number[] =>
   values.slice(0, base.length).map((value, round) => value / (base[round] ?? Number.NaN));

@@ -7,7 +7,7 @@ import type { ExecFindings } from "./measure-exec.ts";
 import type { FaultRow } from "./measure-faults.ts";
 import type { SocketRow } from "./measure-sockets.ts";
 import type { Row, Sample } from "./play-rounds.ts";
-import { pairedRatios, type Spread, spreadOf } from "./statistics.ts";
+import { medianError, pairedRatios, type Spread, spreadOf } from "./statistics.ts";
 
 export const TARGETS = {
   ofLimitMin: 0.85,
@@ -29,7 +29,13 @@ export const TARGETS = {
   execStatusOfOneCallMin: 0.7,
 } as const;
 
-export type Verdict = { readonly target: string; readonly value: number; readonly met: boolean };
+/** `error`: the standard error of a value that is taken from rounds. */
+export type Verdict = {
+  readonly target: string;
+  readonly value: number;
+  readonly error?: number;
+  readonly met: boolean;
+};
 export type Matching = { readonly routes: number; readonly medianNs: number };
 
 export type Findings = {
@@ -115,7 +121,8 @@ function ratioVerdict(rows: readonly Row[], { group, of = PLANE, to, min }: Rati
   const base = findRow(rows, group, to);
   if (plane === undefined || base === undefined) return [];
   const { median } = rateRatio(plane, base);
-  return [{ target: `${group}: ${of} ÷ ${to} ≥ ${min}`, value: median, met: median >= min }];
+  const error = medianError(pairedRatios(ratesOf(plane), ratesOf(base)));
+  return [{ target: `${group}: ${of} ÷ ${to} ≥ ${min}`, value: median, error, met: median >= min }];
 }
 
 const atMost = (what: string, value: number, max: number): Verdict => ({

@@ -85,6 +85,29 @@ describe("verdicts", () => {
     expect(judge(699)).toEqual([false, false]);
   });
 
+  it("say how far off they may be: by how much the rounds disagree, one of them out of all order or not", () => {
+    const rounds = (contender: Row["contender"], rates: readonly number[]): Row => ({
+      ...row(contender, 0),
+      samples: rates.map(
+        (requestsPerSecond) => ({ ...row(contender, 0).samples[0], requestsPerSecond }) as Row["samples"][number],
+      ),
+    });
+    const errorOf = (rates: readonly number[]) => {
+      const rows = [
+        rounds(
+          "pass-through",
+          rates.map(() => 1_000),
+        ),
+        rounds("plane", rates),
+      ];
+      return judgeFindings({ rows, latencies: [], costs: [], matching: [], faults: [], sockets: [] })[0]?.error;
+    };
+    expect(errorOf([900, 900, 900, 900])).toBe(0);
+    // The deviations' median is 0.1: 1.4826 × 0.1 × 1.2533 ÷ √4.
+    expect(errorOf([800, 800, 1_000, 1_000])).toBeCloseTo(0.0929, 4);
+    expect(errorOf([800, 800, 1_000, 9_000])).toBeLessThan(0.1);
+  });
+
   it("say of an instance that fails whether a request was lost, and whether it was noticed within a second", () => {
     const fault = {
       fault: "killed",
@@ -119,7 +142,7 @@ describe("the command line", () => {
   const names = ["1x1", "plane"];
 
   it("has a default for everything", () => {
-    expect(readBenchOptions([], names)).toMatchObject({ rounds: 5, sessions: 10_000, sampleRate: 0.01, only: [] });
+    expect(readBenchOptions([], names)).toMatchObject({ rounds: 12, sessions: 10_000, sampleRate: 0.01, only: [] });
   });
 
   it.each([
