@@ -20,7 +20,7 @@ export type BenchOptions = {
 const USAGE =
   "usage: npm run bench -- [--rounds N] [--seconds S] [--sessions N] [--log 0..1] [--only NAME,…] [--json FILE]";
 const FLAGS = {
-  rounds: { type: "string", default: "12" },
+  rounds: { type: "string", default: "10" },
   seconds: { type: "string", default: "2" },
   sessions: { type: "string", default: "10000" },
   log: { type: "string", default: "0.01" },

@@ -18,6 +18,8 @@ export type Sample = {
 /** One sample per round, in the order of the rounds. */
 export type Row = { readonly group: GroupName; readonly contender: ContenderName; readonly samples: readonly Sample[] };
 
+/** Untimed, before each window: what has cooled down while others were measured, or was left behind by them, is nobody's speed. */
+const LEAD_IN_SECONDS = 1;
 /** What a contender may leave open behind it: connections, and the few objects any of them wakes. */
 const DESCRIPTOR_SHARE_LEFT = 0.005;
 
@@ -53,8 +55,10 @@ export async function measure(contender: Contender, { group, seconds, generator 
   await contender.arrange?.();
   await waitForDescriptors(pid);
   const shareAtRest = descriptorShare(pid);
+  const load = { ports, path, cookies: group.cookies };
+  await generator.drive({ ...load, seconds: LEAD_IN_SECONDS });
   const cpuBefore = cpuMicros(pid);
-  const result = await generator.drive({ ports, path, seconds, cookies: group.cookies });
+  const result = await generator.drive({ ...load, seconds });
   const cpuAfter = cpuMicros(pid);
   await contender.restore?.();
   // Objects that were woken are put to sleep seconds later, which must not be charged to whoever is measured then.

@@ -40,8 +40,9 @@ function limitRate(scope: Scope, decision: Decision, trail: Trail): Outcome | Pr
 }
 
 /** The shortest way, which most requests go: one limit, of which the answer tells nothing and enough is at hand. */
-function spendsAtHand([limit, ...others]: readonly CompiledLimit[], facts: KeyFacts, access: Access): boolean {
-  if (limit === undefined || others.length > 0 || limit.headers) return false;
+function spendsAtHand(limits: readonly CompiledLimit[], facts: KeyFacts, access: Access): boolean {
+  const limit = limits.length === 1 ? limits[0] : undefined;
+  if (limit === undefined || limit.headers) return false;
   const key = keyOf(limit, facts);
   return typeof key === "string" && limiter().spendAtHand(limit, key, access);
 }

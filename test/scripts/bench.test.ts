@@ -142,7 +142,7 @@ describe("the command line", () => {
   const names = ["1x1", "plane"];
 
   it("has a default for everything", () => {
-    expect(readBenchOptions([], names)).toMatchObject({ rounds: 12, sessions: 10_000, sampleRate: 0.01, only: [] });
+    expect(readBenchOptions([], names)).toMatchObject({ rounds: 10, sessions: 10_000, sampleRate: 0.01, only: [] });
   });
 
   it.each([

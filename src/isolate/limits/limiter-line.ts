@@ -23,9 +23,11 @@ export type LineOptions = {
   readonly clock?: () => number;
 };
 
+/** One key under one limit as configured. */
+export type KeyRate = { readonly account: RateAccount; readonly rule: RateRule; readonly cost: number };
+
 /** `holdMs`: how long the request may keep them before it spends them. */
 type Wanted = { readonly cost: number; readonly holdMs: number };
-type Spending = { readonly rule: RateRule; readonly cost: number; readonly nowMs: number };
 type Flight = { readonly askedAtMs: number; readonly landed: Promise<void> };
 
 /** How long a call may take before the shard counts as down. */
@@ -115,7 +117,7 @@ export class LimiterLine {
   }
 
   /** Spends what is at hand, if it suffices and nobody would be overtaken. */
-  spendAtHand(account: RateAccount, { rule, cost, nowMs }: Spending, asking: Asking): boolean {
+  spendAtHand({ account, rule, cost }: KeyRate, nowMs: number, asking: Asking): boolean {
     const { allowance, waiters, isForgotten } = account;
     if (isForgotten || waiters.length > 0 || !allowance.spendAtHand(cost, nowMs)) return false;
     allowance.rule = rule;

@@ -1,13 +1,11 @@
 // Whether a request is within its limits, from what this isolate has been lent: without a call while that lasts.
 // All or nothing: what one limit refuses costs the others nothing. Called by src/traffic and src/router.ts.
 
-import type { RateRule } from "../../contracts/limits.ts";
 import { limiterShards } from "../../objects.ts";
 import { type CompiledLimit, ruleFor } from "../../policies/limits/compiled-limit.ts";
 import { HOLD_MS_MAX } from "../../policies/limits/lease-size.ts";
 import type { Denial, LimitFact } from "../../policies/limits/limit-answer.ts";
 import type { Standing } from "../../policies/limits/limit-key.ts";
-import type { RateAccount } from "../../policies/limits/rate-account.ts";
 import { RateWindow } from "../../policies/limits/rate-window.ts";
 import { BoundedMap } from "../bounded-map.ts";
 import { LatestTime } from "../latest-time.ts";
@@ -15,7 +13,7 @@ import type { Access } from "../refreshed.ts";
 import { HeldSlots } from "./held-slots.ts";
 import { limitAddress } from "./limit-address.ts";
 import { isRefusal, type LimitClaim } from "./limit-claim.ts";
-import { type Exchange, LimiterLine } from "./limiter-line.ts";
+import { type Exchange, type KeyRate, LimiterLine } from "./limiter-line.ts";
 import { SlotClaim } from "./slot-claim.ts";
 import { TokenClaim } from "./token-claim.ts";
 
@@ -37,8 +35,8 @@ export type LimiterOptions = {
   readonly clock?: () => number;
 };
 
-/** One key's rate that was spent here before. */
-type KnownRate = { readonly rule: RateRule; readonly line: LimiterLine; readonly account: RateAccount };
+/** A rate that was spent here before. */
+type KnownRate = { readonly line: LimiterLine; readonly rate: KeyRate };
 
 /** Per limit; keys may be as long as a header. */
 const KNOWN_RATES = { entriesMax: 1_000, weightMax: 1_000_000 };
@@ -71,10 +69,7 @@ export class Limiter {
    */
   spendAtHand(limit: CompiledLimit, text: string, access: Access): boolean {
     const known = this.#known.get(limit)?.get(text);
-    if (known === undefined) return false;
-    const nowMs = this.#time.see(access.nowMs);
-    const { rule, line, account } = known;
-    return line.spendAtHand(account, { rule, cost: limit.cost, nowMs }, access);
+    return known?.line.spendAtHand(known.rate, this.#time.see(access.nowMs), access) ?? false;
   }
 
   /** At once (no promise) while everything needed is at hand. Never rejects. */
@@ -119,7 +114,7 @@ export class Limiter {
     }
     const countAlone = (): boolean => this.#countAlone(key, { ...rule, cost: limit.cost });
     const account = line.rateAccount(key, rule);
-    this.#know(limit, text, { rule, line, account });
+    this.#know(limit, text, { line, rate: { account, rule, cost: limit.cost } });
     return new TokenClaim({ limit, rule, line, account, countAlone }, nowMs);
   }
 
@@ -129,10 +124,10 @@ export class Limiter {
     return window.spend(cost, limit);
   }
 
-  #know(limit: CompiledLimit, text: string, rate: KnownRate): void {
+  #know(limit: CompiledLimit, text: string, known: KnownRate): void {
     const rates = this.#known.get(limit) ?? new BoundedMap<KnownRate>(KNOWN_RATES);
     this.#known.set(limit, rates);
-    if (rates.get(text)?.account !== rate.account) rates.set(text, rate, text.length);
+    if (rates.get(text)?.rate.account !== known.rate.account) rates.set(text, known, text.length);
   }
 
   #lineTo(shard: number): LimiterLine {
