@@ -17,8 +17,12 @@ export const spreadOf = (values: readonly number[]): Spread => ({
   max: values.length === 0 ? Number.NaN : Math.max(...values),
 });
 
-/** How far the median of so few values may be from the true one: its standard error, for which one round out of the order counts little. */
-export function medianError(values: readonly number[]): number {
+/**
+ * How far the median of so few values may be from the true one: its standard error, for which one value out of all order counts little.
+ * Undefined for fewer than three, which tell nothing of it.
+ */
+export function medianError(values: readonly number[]): number | undefined {
+  if (values.length < 3) return undefined;
   const middle = median(values);
   const deviation = SIGMA_OF_MAD * median(values.map((value) => Math.abs(value - middle)));
   return (ERROR_OF_MEDIAN * deviation) / Math.sqrt(values.length);

@@ -33,7 +33,7 @@ export const TARGETS = {
 export type Verdict = {
   readonly target: string;
   readonly value: number;
-  readonly error?: number;
+  readonly error?: number | undefined;
   readonly met: boolean;
 };
 export type Matching = { readonly routes: number; readonly medianNs: number };

@@ -29,7 +29,8 @@ function limitRate(scope: Scope, decision: Decision, trail: Trail): Outcome | Pr
   const facts = factsOf(trail, route, (name) =>
     Object.hasOwn(incoming.headers, name) ? incoming.headers[name] : undefined,
   );
-  const access: Access = { env: scope.env, ctx: scope.ctx, nowMs: trail.startedAtMs };
+  // By now: who the visitor is may have taken long to learn.
+  const access: Access = { env: scope.env, ctx: scope.ctx, nowMs: Date.now() };
   if (spendsAtHand(route.limits, facts, access)) return decision;
   const standings = standingsOf(route.limits, facts);
   if (!standings.ok) return standings;

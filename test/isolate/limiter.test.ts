@@ -219,8 +219,9 @@ describe("the short way of a request under one rate", () => {
     const { admit, spendAtHand } = isolate(shard);
     const before = standing({ limit: 20_000 });
     const after = standing({ limit: 10_000 }, before.key, before.limit.name);
-    await admit(after);
     await keepBusy(shard, () => admit(before));
+    expect(admit(after)).toMatchObject({ ok: true });
+    expect(admit(before)).toMatchObject({ ok: true });
     // Nothing is asked for in advance for a second after nothing was lent so.
     shard.pass(1_100);
     const called = shard.calls.length;
@@ -263,14 +264,33 @@ describe("the short way of a request under one rate", () => {
       const { admit, spendAtHand } = isolate(shard);
       const dear = standing({ cost: 3, limit: 100_000 });
       const cheap = standing({ cost: 1, limit: 100_000 }, dear.key, dear.limit.name);
-      await admit(cheap);
       await keepBusy(shard, () => admit(dear));
+      expect(admit(cheap)).toMatchObject({ ok: true });
       for (let i = 0; i < burnt; i++) spendAtHand(cheap);
       let waiting: Admission | Promise<Admission> = admit(dear);
       while (!(waiting instanceof Promise)) waiting = admit(dear);
       expect(spendAtHand(cheap)).toBe(false);
       expect((await waiting).ok).toBe(true);
     }
+  });
+
+  it("is closed to what was a rate when its limit has become one of what goes on at one time", async () => {
+    const shard = fleet();
+    const { admit, spendAtHand } = isolate(shard);
+    const rate = standing({ limit: 100_000 });
+    await keepBusy(shard, () => admit(rate));
+    expect(spendAtHand(rate)).toBe(true);
+    await admit(standing({ concurrency: 5 }, rate.key, rate.limit.name));
+    expect(spendAtHand(rate)).toBe(false);
+  });
+
+  it("is closed to keys of any length, which nobody should keep", async () => {
+    const shard = fleet();
+    const { admit, spendAtHand } = isolate(shard);
+    const chat = standing({ limit: 100_000 }, "k".repeat(10_000));
+    await keepBusy(shard, () => admit(chat));
+    expect(admit(chat)).toMatchObject({ ok: true });
+    expect(spendAtHand(chat)).toBe(false);
   });
 
   it("is closed to a key that was forgotten for others", async () => {

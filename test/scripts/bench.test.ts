@@ -106,6 +106,7 @@ describe("verdicts", () => {
     // The deviations' median is 0.1: 1.4826 × 0.1 × 1.2533 ÷ √4.
     expect(errorOf([800, 800, 1_000, 1_000])).toBeCloseTo(0.0929, 4);
     expect(errorOf([800, 800, 1_000, 9_000])).toBeLessThan(0.1);
+    expect(errorOf([800, 1_000])).toBeUndefined();
   });
 
   it("say of an instance that fails whether a request was lost, and whether it was noticed within a second", () => {

@@ -36,6 +36,9 @@ const LIMITS = {
   second: perMinute(5, "ip"),
   third: perMinute(1, "ip"),
   once: perMinute(1, "ip"),
+  plenty: perMinute(100_000, "ip"),
+  "plenty-told": perMinute(100_000, "ip", { headers: true }),
+  few: perMinute(3, "ip"),
   slot: { key: "ip", concurrency: 1, leaseMs: 3_000 },
 };
 const route = (id: string, more: object = {}) => ({ id, path: `/${id}/*`, pool: "app", ...more });
@@ -53,6 +56,7 @@ const DOCUMENT = {
     route("unnamed"),
     route("unlimited", { limits: [] }),
     route("all-three", { limits: ["first", "second", "third"] }),
+    route("plenty-then-few", { limits: ["plenty", "few"] }),
     route("slot-then-once", { limits: ["slot", "once"] }),
     route("once-then-slot", { limits: ["once", "slot"] }),
     route("apart", { pool: "apart", limits: ["sends"] }),
@@ -63,6 +67,9 @@ const DOCUMENT = {
 beforeAll(() => configure(DOCUMENT));
 
 const lines = captureLines();
+
+/** Requests one after another, so many that tokens are lent in advance. */
+const BUSY = 100;
 
 let clients = 0;
 /** A client nobody has heard of. */
@@ -175,6 +182,17 @@ describe("an admitted request", () => {
     expect(await statusOf("/told/x", { peer })).toBe(429);
   });
 
+  it("is told what is left though tokens are at hand for it", async () => {
+    const peer = newClient();
+    const left: number[] = [];
+    for (let i = 0; i < BUSY; i++)
+      left.push(Number((await send("/plenty-told/x", { peer })).headers.get("X-RateLimit-Remaining")));
+    for (const [index, remaining] of left.entries()) {
+      expect(remaining).toBeGreaterThan(90_000);
+      expect(remaining).toBeLessThan(100_000 - index);
+    }
+  });
+
   it("is told nothing where it does not", async () => {
     const answer = await send("/two/x", { peer: newClient() });
     expect([answer.status, ...limitHeadersOf(answer)]).toEqual([200, null, null, null, null, null]);
@@ -225,6 +243,12 @@ describe("several limits", () => {
     }
     expect(await statuses(5, "/first/x", { peer })).toEqual([200, 200, 200, 200, 429]);
     expect(await statuses(5, "/second/x", { peer })).toEqual([200, 200, 200, 200, 429]);
+  });
+
+  it("are all asked though one of them has tokens at hand", async () => {
+    const peer = newClient();
+    expect(await statuses(BUSY, "/plenty/x", { peer })).toEqual(Array(BUSY).fill(200));
+    expect(await statuses(5, "/plenty-then-few/x", { peer })).toEqual([200, 200, 200, 429, 429]);
   });
 
   it.each(["slot-then-once", "once-then-slot"])("%s: a slot is no more kept than a token is", async (name) => {

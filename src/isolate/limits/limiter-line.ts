@@ -168,7 +168,7 @@ export class LimiterLine {
     return known;
   }
 
-  /** In good time. */
+  /** Asks for more in good time. */
   #askIfLow(account: RateAccount, nowMs: number, asking: Asking): void {
     if (!account.allowance.isLow(nowMs)) return;
     this.#desk.press(account);

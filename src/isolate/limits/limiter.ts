@@ -35,11 +35,13 @@ export type LimiterOptions = {
   readonly clock?: () => number;
 };
 
-/** A rate that was spent here before. */
+/** A rate that had tokens at hand when it was last claimed, and where they are spent. */
 type KnownRate = { readonly line: LimiterLine; readonly rate: KeyRate };
 
-/** Per limit; keys may be as long as a header. */
-const KNOWN_RATES = { entriesMax: 1_000, weightMax: 1_000_000 };
+/** Of all limits together: when there are more, all are learnt anew. */
+const KNOWN_RATES_MAX = 10_000;
+/** A key may be as long as a header. */
+const KNOWN_KEY_LENGTH_MAX = 200;
 const LOCAL_KEYS_MAX = 10_000;
 /** Tokens set aside may lapse while another limit's shard lets the request wait. */
 const ASK_ROUNDS_MAX = 3;
@@ -50,7 +52,8 @@ export class Limiter {
   /** Windows this isolate counts by itself while their shard is down. */
   readonly #local = new BoundedMap<RateWindow>({ entriesMax: LOCAL_KEYS_MAX });
   /** By the limit as configured and the key's text: neither names nor shards are looked up for what comes again and again. */
-  readonly #known = new WeakMap<CompiledLimit, BoundedMap<KnownRate>>();
+  #known = new WeakMap<CompiledLimit, Map<string, KnownRate>>();
+  #knownRates = 0;
   readonly #clock: () => number;
   readonly #time: LatestTime;
   #slots = 0;
@@ -65,7 +68,7 @@ export class Limiter {
 
   /**
    * Whether one rate, which this request is under by itself, admits it with what is at hand: then that is spent. False says nothing of
-   * the limit: `admit` knows.
+   * the limit: `admit` knows. Not for a limit with `headers`, for it tells nothing of what is left.
    */
   spendAtHand(limit: CompiledLimit, text: string, access: Access): boolean {
     const known = this.#known.get(limit)?.get(text);
@@ -114,8 +117,9 @@ export class Limiter {
     }
     const countAlone = (): boolean => this.#countAlone(key, { ...rule, cost: limit.cost });
     const account = line.rateAccount(key, rule);
-    this.#know(limit, text, { line, rate: { account, rule, cost: limit.cost } });
-    return new TokenClaim({ limit, rule, line, account, countAlone }, nowMs);
+    const claim = new TokenClaim({ limit, rule, line, account, countAlone }, nowMs);
+    if (claim.outcome === "admitted") this.#know(limit, text, { line, rate: { account, rule, cost: limit.cost } });
+    return claim;
   }
 
   #countAlone(key: string, { limit, windowMs, cost }: { limit: number; windowMs: number; cost: number }): boolean {
@@ -125,9 +129,15 @@ export class Limiter {
   }
 
   #know(limit: CompiledLimit, text: string, known: KnownRate): void {
-    const rates = this.#known.get(limit) ?? new BoundedMap<KnownRate>(KNOWN_RATES);
-    this.#known.set(limit, rates);
-    if (rates.get(text)?.rate.account !== known.rate.account) rates.set(text, known, text.length);
+    if (text.length > KNOWN_KEY_LENGTH_MAX) return;
+    if (this.#knownRates === KNOWN_RATES_MAX) {
+      this.#known = new WeakMap();
+      this.#knownRates = 0;
+    }
+    const rates = this.#known.get(limit) ?? new Map<string, KnownRate>();
+    if (rates.size === 0) this.#known.set(limit, rates);
+    if (!rates.has(text)) this.#knownRates++;
+    rates.set(text, known);
   }
 
   #lineTo(shard: number): LimiterLine {

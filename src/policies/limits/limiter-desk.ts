@@ -224,6 +224,8 @@ export class LimiterDesk {
   }
 
   #remember<A extends Account>(key: string, account: A): A {
+    const other = this.#accounts.get(key);
+    if (other !== undefined) this.#forget(key, other);
     if (this.#accounts.size >= ACCOUNTS_MAX) this.#forgetOlderHalf();
     this.#accounts.set(key, account);
     return account;

@@ -17,7 +17,7 @@ export class RateAccount {
   readonly key: string;
   readonly allowance: Allowance;
   readonly waiters: TokenWaiter[] = [];
-  /** Its key goes by another account from now on. */
+  /** The desk knows it no longer: nothing more is spent from it at once. */
   isForgotten = false;
   /** Who only wants to know what remains. */
   readonly lookers: ((remaining: number | undefined) => void)[] = [];
