@@ -179,7 +179,7 @@ export class LimiterDesk {
     for (const [key, account] of this.#accounts) {
       if (!(account instanceof RateAccount)) continue;
       account.allowance.drop();
-      if (account.waiters.length === 0) this.#forget(key, account);
+      if (account.isIdle) this.#forget(key, account);
     }
     for (const account of this.#telling) {
       if (account instanceof RateAccount) this.#telling.delete(account);
@@ -234,7 +234,7 @@ export class LimiterDesk {
   #forgetOlderHalf(): void {
     for (const [key, account] of this.#accounts) {
       if (this.#accounts.size <= ACCOUNTS_MAX / 2) return;
-      if (isIdle(account)) this.#forget(key, account);
+      if (account.isIdle) this.#forget(key, account);
     }
   }
 
@@ -245,10 +245,4 @@ export class LimiterDesk {
 }
 
 const tellAtOf = (account: Account): number | undefined =>
-  account instanceof RateAccount ? finite(account.allowance.tellAtMs) : account.renewAtMs;
-
-const finite = (atMs: number | undefined): number | undefined =>
-  atMs === undefined || atMs === Number.POSITIVE_INFINITY ? undefined : atMs;
-
-const isIdle = (account: Account): boolean =>
-  account instanceof RateAccount ? account.waiters.length === 0 : account.isIdle;
+  account instanceof RateAccount ? account.tellAtMs : account.renewAtMs;

@@ -26,6 +26,17 @@ export class RateAccount {
     this.key = key;
     this.allowance = new Allowance(rule);
   }
+
+  /** Nobody waits. */
+  get isIdle(): boolean {
+    return this.waiters.length === 0;
+  }
+
+  /** When the shard should be told of it unasked, epoch ms; undefined while there is nothing to tell. */
+  get tellAtMs(): number | undefined {
+    const { tellAtMs } = this.allowance;
+    return tellAtMs === Number.POSITIVE_INFINITY ? undefined : tellAtMs;
+  }
 }
 
 /** What the shard is told that those who wait may need. */
